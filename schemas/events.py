@@ -1,0 +1,151 @@
+"""What may be said on ``incident.events``: a discriminated union by ``kind``.
+
+An event says one thing that happened. It carries ``event_id``, ``agency_id``, ``incident_id``, ``occurred_at`` (when
+it happened) and ``recorded_at`` (when CAD wrote it; absent means: at once). Extra fields do no harm. Clocks share the
+topic, because time is data (DESIGN.md, Time).
+
+These models are the law. ``schemas.decoding`` derives from them the fast decoder of the hot path.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from typing_extensions import TypedDict
+
+from schemas.vocabulary import Milestone, ResponseMode, Service
+
+SCHEMA_VERSION = 1
+"""The version of these models. An event of a newer one is dead-lettered by name, not guessed at."""
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Value = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+Attributes = TypedDict(
+    "Attributes",
+    {
+        "type": Value | None,
+        "priority": Value | None,
+        "response_mode": ResponseMode | None,
+        "class": Value | None,
+        "station_area": Value | None,
+        "battalion": Value | None,
+        "zone": Value | None,
+        "unit_type": Value | None,
+        "service": Service | None,
+        "als": Literal["true", "false"] | None,
+        "first_due_exempt": Value | None,
+    },
+    total=False,
+)
+"""What can be said of an incident or a unit, and change. ``None`` takes a statement back.
+
+``first_due_exempt`` is a space-separated list of classes in which this unit does not count for first due, ``*`` for all.
+"""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    event_id: Identifier
+    agency_id: Identifier
+    incident_id: Identifier
+    source_id: Identifier | None = None
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime | None = None
+    simulated: bool = False
+
+
+class MilestoneEvent(_Event):
+    """A button was pressed or a status written: ``name`` happened at ``occurred_at``, to a unit or to the incident."""
+
+    kind: Literal["milestone"] = "milestone"
+    unit_id: Identifier | None = None
+    name: Milestone
+
+
+class CorrectionEvent(_Event):
+    """A milestone's time was wrong: ``was`` (absent: the earliest press) is replaced by ``time`` (absent: withdrawn)."""
+
+    kind: Literal["correction"] = "correction"
+    unit_id: Identifier | None = None
+    name: Milestone
+    was: AwareDatetime | None = None
+    time: AwareDatetime | None = None
+
+
+class ChangeEvent(_Event):
+    """Attributes of the incident, or of one of its units, were stated or changed at ``occurred_at``."""
+
+    kind: Literal["change"] = "change"
+    unit_id: Identifier | None = None
+    attributes: Attributes
+
+
+class MergeEvent(_Event):
+    """The incident is part of ``merged_into`` from now on; absent: it is one of its own again."""
+
+    kind: Literal["merge"] = "merge"
+    merged_into: Identifier | None = None
+
+
+class DispositionEvent(_Event):
+    """How the incident was disposed of."""
+
+    kind: Literal["disposition"] = "disposition"
+    disposition: Value | None = None
+
+
+class ClockEvent(BaseModel):
+    """Time itself: the source has said everything up to ``time``. Only clocks move time (DESIGN.md, Time)."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["clock"] = "clock"
+    agency_id: Identifier
+    source_id: Identifier
+    time: AwareDatetime
+
+
+class AbsorbedEvent(BaseModel):
+    """The whole state of a merged incident, sent by stage one to the incident it was merged into.
+
+    ``state`` is the packed states by incident id, base64 of msgpack (streams.incidents.packing); empty when the merge
+    was undone. ``offset`` is that of the last event applied to the sender: the highest offset of a sender wins.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    kind: Literal["absorbed"] = "absorbed"
+    agency_id: Identifier
+    incident_id: Identifier
+    sender: Identifier
+    offset: int
+    state: str
+
+
+IncidentEvent = MilestoneEvent | CorrectionEvent | ChangeEvent | MergeEvent | DispositionEvent
+"""An event a source may write of an incident."""
+
+Event = Annotated[
+    MilestoneEvent | CorrectionEvent | ChangeEvent | MergeEvent | DispositionEvent | ClockEvent | AbsorbedEvent,
+    Field(discriminator="kind"),
+]
+"""Everything that may stand on ``incident.events``."""
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+"""Validates any event: ``EVENT.validate_json(bytes)``, ``EVENT.validate_python(dict)``."""
+
+
+def to_json(event: Event) -> bytes:
+    """An event as it is written to Kafka: JSON, absent fields left out, UTC.
+
+    >>> to_json(ClockEvent(agency_id="sffd", source_id="cad", time="2017-01-01T00:00:00Z"))
+    b'{"kind":"clock","agency_id":"sffd","source_id":"cad","time":"2017-01-01T00:00:00Z"}'
+    """
+    body = event.__pydantic_serializer__.to_json(event, exclude_defaults=True)
+    return b'{"kind":"' + event.kind.encode() + b'",' + body[1:]

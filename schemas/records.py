@@ -1,0 +1,267 @@
+"""Records of the result topics, as JSON: what one response, one incident, one figure is known to be.
+
+Instants are whole microseconds since the epoch, UTC (Avro's ``timestamp-micros``); spans are whole seconds. Records of
+one key carry a ``revision``: the highest wins, equal revisions are equal bytes (DESIGN.md, Two stages). Defaults are
+left out of the JSON.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.times import Micros
+
+Revision = tuple[int, int]
+"""(offset of the last event applied to the incident, instant at which a rule closed it or 0)."""
+
+
+class Measure(msgspec.Struct, omit_defaults=True, gc=False):
+    """One interval of one response or incident: measured, excluded with a reason, or still open (neither).
+
+    Attributes:
+        value: whole seconds, when measured.
+        reason: the exclusion's name, when excluded.
+        at: the instant it is dated at (DEFINITIONS.md, 4); 0 while open.
+        limit: whole seconds of the limit that binds it, -1 where there is none.
+        binding: whether the final attributes have a target, so that it counts in a compliance.
+        standing: why a breach stands (``schemas.vocabulary.Standing``), once the incident has ended.
+    """
+
+    value: int = -1
+    reason: str = ""
+    at: Micros = 0
+    limit: int = -1
+    binding: bool = False
+    standing: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a value."""
+        return self.value >= 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is neither measured nor excluded yet."""
+        return self.value < 0 and not self.reason
+
+
+class Place(msgspec.Struct, omit_defaults=True, gc=False):
+    """What a response or incident is broken down by; ``UNKNOWN`` where nobody said."""
+
+    mode: str
+    class_: str = msgspec.field(name="class")
+    priority: str
+    station_area: str
+    battalion: str
+    zone: str
+    unit_type: str
+
+
+class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="response", kw_only=True):
+    """One unit's work on one incident (topic ``responses``).
+
+    Attributes:
+        revision: see ``Revision``.
+        source: (partition, first offset, last offset) on ``incident.events`` that the incident's events came from.
+        state: a ``schemas.vocabulary.IncidentState``.
+        in_scope: whether it is a FIRE or EMS unit's, so that sections 3 to 5 of the definitions are about it.
+        call_at: the incident's ``call_create``, else ``call_arrival``; 0 where there is neither.
+        began_at: its first milestone.
+        ended_at: its end, 0 while it has none.
+        closed_at: when its incident ended or was closed by rule, 0 before.
+        merged_at: when the merge that took it out of the counts occurred.
+        milestones: name to instant, of those that stand.
+        intervals: id to ``Measure``; empty when merged, void or out of scope.
+    """
+
+    agency_id: str
+    incident_id: str
+    unit_id: str
+    ordinal: int
+    revision: Revision
+    source: tuple[int, int, int]
+    state: str
+    in_scope: bool = True
+    simulated: bool = False
+    service: str = ""
+    place: Place | None = None
+    call_at: Micros = 0
+    began_at: Micros = 0
+    ended_at: Micros = 0
+    closed_at: Micros = 0
+    merged_at: Micros = 0
+    merged_into: str = ""
+    milestones: dict[str, Micros] = {}
+    intervals: dict[str, Measure] = {}
+    flags: list[str] = []
+
+
+class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="incident", kw_only=True):
+    """One incident (topic ``incidents``); attributes as in ``ResponseRecord``, and:
+
+    Attributes:
+        type: its type now; ``initial_type`` as first stated.
+        units: its responses' units, in the order of their first dispatch.
+        first_due: the unit whose arrival was first among those that count.
+        absorbed: the incidents merged into it.
+    """
+
+    agency_id: str
+    incident_id: str
+    revision: Revision
+    source: tuple[int, int, int]
+    state: str
+    in_scope: bool = True
+    simulated: bool = False
+    place: Place | None = None
+    type: str = ""
+    initial_type: str = ""
+    disposition: str = ""
+    call_at: Micros = 0
+    began_at: Micros = 0
+    ended_at: Micros = 0
+    closed_at: Micros = 0
+    merged_at: Micros = 0
+    merged_into: str = ""
+    milestones: dict[str, Micros] = {}
+    units: list[str] = []
+    first_due: str = ""
+    absorbed: list[str] = []
+    intervals: dict[str, Measure] = {}
+    flags: list[str] = []
+
+
+class ClockRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="clock", kw_only=True):
+    """The clock of an agency in one partition of stage one, written to the agency's partition of a result topic.
+
+    The agency's clock in stage two is the least over all ``source_partitions``.
+    """
+
+    agency_id: str
+    source_partition: int
+    source_partitions: int
+    time: Micros
+
+
+Result = ResponseRecord | IncidentRecord | ClockRecord
+"""What stands on the topics between the stages."""
+
+
+class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="figure", kw_only=True):
+    """One figure as of ``as_of`` (topics ``figures`` and ``figures.history``), under one edition of the definitions.
+
+    Attributes:
+        series: its key, see ``schemas.series``.
+        n: measured values in it; the denominator of percentiles and compliance's base.
+        p50: nearest-rank percentiles in whole seconds, -1 where n is 0 (also p90, p95).
+        within: values at or under their limit, of ``bound`` values that a target binds.
+        late: the never-ended that stand as breaches; denominator of ``compliance_late_included`` is bound + late.
+        excluded: reason to count.
+        open: begun and neither measured nor excluded as of now.
+        merged: left the counts by a merge.
+        standing: standing breaches by ``schemas.vocabulary.Standing``.
+        histogram: value in seconds to count, sparse; sent once a minute with ``all`` of 24 h and 30 d.
+        final: a calendar period whose last incident has ended: the figure will change by corrections alone.
+        simulated: made from simulated events, at least in part.
+    """
+
+    series: str
+    agency_id: str
+    interval: str
+    mode: str
+    window: str
+    by: str
+    group: str
+    as_of: Micros
+    edition: int
+    n: int = 0
+    p50: int = -1
+    p90: int = -1
+    p95: int = -1
+    bound: int = 0
+    within: int = 0
+    late: int = 0
+    excluded: dict[str, int] = {}
+    open: int = 0
+    merged: int = 0
+    standing: dict[str, int] = {}
+    histogram: dict[int, int] = {}
+    final: bool = False
+    simulated: bool = False
+
+    @property
+    def compliance(self) -> float | None:
+        """Share of the bound values at or under their limit; None where no target binds."""
+        return self.within / self.bound if self.bound else None
+
+    @property
+    def compliance_late_included(self) -> float | None:
+        """The same with the never-ended in the denominator: leaving them out flatters (DEFINITIONS.md, 4)."""
+        return self.within / (self.bound + self.late) if self.bound + self.late else None
+
+
+class UnitRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="unit", kw_only=True):
+    """What one unit is doing (topic ``units``), from its open responses: the latest milestone of the latest of them.
+
+    Attributes:
+        status: ``available`` or a unit milestone's name.
+        since: the instant of that status.
+        incident_id: the incident it works on, empty when available.
+    """
+
+    agency_id: str
+    unit_id: str
+    status: str
+    since: Micros
+    incident_id: str = ""
+    unit_type: str = ""
+    as_of: Micros = 0
+
+
+class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="health", kw_only=True):
+    """What one partition of one stage has done so far (topic ``health``), written once a second with its commit.
+
+    Its Kafka timestamp says when; nothing in it is a wall clock's. Counts are since the generation began.
+
+    Attributes:
+        stage: ``incidents`` or ``agency``.
+        positions: topic to the next fetch offset.
+        arrived: records of sources read, clocks and absorbed states apart; arrived = joined + dead-lettered.
+        dead: dead-letter reason to count.
+        clocks: agency to its clock in this partition.
+        open_incidents: incidents held that have not ended; ``held`` all that are held.
+        last_event_ms: append time of the last event read, milliseconds since the epoch.
+        worker: who holds the partition.
+    """
+
+    stage: str
+    partition: int
+    worker: str = ""
+    positions: dict[str, int] = {}
+    arrived: int = 0
+    joined: int = 0
+    dead: dict[str, int] = {}
+    clock_records: int = 0
+    absorbed: int = 0
+    evicted: int = 0
+    rejected_labels: int = 0
+    records_out: int = 0
+    clocks: dict[str, Micros] = {}
+    held: int = 0
+    open_incidents: int = 0
+    last_event_ms: int = 0
+
+
+encode = msgspec.json.Encoder().encode
+"""Any record as JSON bytes."""
+
+decode_result = msgspec.json.Decoder(Result).decode
+"""A record of ``responses`` or ``incidents``.
+
+Raises:
+    msgspec.ValidationError: bytes that are no such record.
+"""
+
+decode_figure = msgspec.json.Decoder(FigureRecord).decode
+decode_unit = msgspec.json.Decoder(UnitRecord).decode
+decode_health = msgspec.json.Decoder(HealthRecord).decode

@@ -1,0 +1,41 @@
+"""Names of series: the key of a figure, and of windows.
+
+``agency/interval/mode/window/by/group``: ``sffd/turnout/EMERGENT/24h/station_area/03``. A window is a rolling one
+(``1h 24h 7d 30d``) or a calendar period (``day:2017-01-01``, ``shift:2017-01-01T08:00``, ``month:2017-01``).
+"""
+
+from __future__ import annotations
+
+from schemas.keys import part, unpart
+from schemas.times import DAY, HOUR, Micros
+
+ROLLING: dict[str, Micros] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+CALENDAR: tuple[str, ...] = ("day", "shift", "month")
+BREAKDOWNS: tuple[str, ...] = (
+    "all",
+    "station_area",
+    "battalion",
+    "unit_type",
+    "class",
+    "priority",
+    "zone",
+)
+
+
+def series_key(agency_id: str, interval: str, mode: str, window: str, by: str, group: str) -> str:
+    """The key of a figure.
+
+    >>> series_key("sffd", "turnout", "EMERGENT", "24h", "station_area", "03")
+    'sffd/turnout/EMERGENT/24h/station_area/03'
+    """
+    return f"{part(agency_id)}/{interval}/{mode}/{window}/{by}/{part(group)}"
+
+
+def series_parts(key: str) -> tuple[str, str, str, str, str, str]:
+    """The parts of a figure's key: agency, interval, mode, window, breakdown, group.
+
+    Raises:
+        ValueError: the key is not a figure's.
+    """
+    agency, interval, mode, window, by, group = key.split("/")
+    return unpart(agency), interval, mode, window, by, unpart(group)

@@ -1,0 +1,108 @@
+"""Settings: flags over environment (``WATCHROOM_...``) over ``watchroom.toml`` over the defaults here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+from platformdirs import user_state_path
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder that holds ``schemas/``: the checkout, or site-packages."""
+
+
+class Settings(BaseSettings):
+    """All of Watchroom's settings. Units last in a name."""
+
+    model_config = SettingsConfigDict(env_prefix="WATCHROOM_", extra="forbid", frozen=True, toml_file=None)
+
+    toml: ClassVar[Path | None] = None
+
+    state_dir: Path = Field(
+        default_factory=lambda: user_state_path("watchroom"),
+        description="Folder for the broker's data, logs and what `watchroom up` remembers.",
+    )
+    broker: str = Field(
+        default="",
+        description="Bootstrap servers of a Kafka to use, host:port. Empty: Watchroom starts one of its own.",
+    )
+    broker_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of Watchroom's own Kafka; 0 takes a free one."
+    )
+    broker_heap_mb: int = Field(default=512, ge=256, description="Java heap of Watchroom's own Kafka, MiB.")
+    agencies_dir: Path = Field(
+        default=ROOT / "deploy" / "agencies", description="Folder of agencies' files (ID.toml)."
+    )
+    partitions: int = Field(default=4, ge=1, le=512, description="Partitions of incident.events and its changelog.")
+    result_partitions: int = Field(default=4, ge=1, le=512, description="Partitions of every result topic.")
+    replication: int = Field(default=1, ge=1, le=9, description="Replication factor of topics Watchroom creates.")
+    commit_interval_s: float = Field(default=1.0, gt=0, le=10, description="Seconds between commits of a transaction.")
+    transaction_timeout_s: float = Field(default=15.0, ge=2, description="Kafka's transaction time-out, seconds.")
+    session_timeout_s: float = Field(default=6.0, ge=6, description="Kafka's group session time-out, seconds.")
+    fetch_max_wait_ms: int = Field(default=50, ge=1, le=5000, description="Longest wait of a fetch, milliseconds.")
+    max_poll_records: int = Field(default=20_000, ge=1, description="Most records handed to an agent at once.")
+    evict_after_days: int = Field(
+        default=40, ge=2, description="Days after its last event that an incident's state is kept."
+    )
+    exporter_host: str = Field(default="127.0.0.1", description="Address the Prometheus exporter listens on.")
+    exporter_port: int = Field(default=9108, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags (init) over environment over the TOML file; no .env, no secret files."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if cls.toml is not None:
+            sources += (TomlConfigSettingsSource(settings_cls, cls.toml),)
+        return sources
+
+
+def load_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Settings from flags, the environment and a TOML file.
+
+    Args:
+        config: the TOML file; None reads ``watchroom.toml`` in the current folder when there is one.
+        flags: values given on the command line; None means not given.
+
+    Raises:
+        ConfigurationError: names the setting, where it comes from and what is wrong with it.
+    """
+    if config is None:
+        here = Path("watchroom.toml")
+        config = here if here.is_file() else None
+    elif not config.is_file():
+        raise ConfigurationError(f"{config}: no such settings file")
+    given = {k: v for k, v in flags.items() if v is not None}
+    bound = type("Settings", (Settings,), {"toml": config, "__doc__": Settings.__doc__})
+    try:
+        return bound(**given)  # type: ignore[no-any-return]
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        name = ".".join(str(p) for p in first["loc"])
+        place = (
+            "the command line"
+            if name in given
+            else f"the environment (WATCHROOM_{name.upper()})"
+            if f"WATCHROOM_{name.upper()}" in os.environ
+            else str(config)
+        )
+        raise ConfigurationError(f"setting {name} from {place}: {first['msg']}") from exc
+    except ValueError as exc:
+        raise ConfigurationError(f"{config}: not readable as TOML: {exc}") from exc

@@ -1,0 +1,85 @@
+"""The field's own words, after NERIS where it has one, as closed sets.
+
+A name here is the same name in topic, record, metric, panel and document.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, get_args
+
+IncidentMilestone = Literal["call_arrival", "call_answered", "call_create", "incident_clear"]
+UnitMilestone = Literal[
+    "dispatch",
+    "enroute_to_scene",
+    "staging",
+    "on_scene",
+    "canceled_enroute",
+    "unit_clear",
+    "at_patient",
+    "enroute_to_hospital",
+    "arrived_at_hospital",
+    "hospital_cleared",
+]
+Milestone = Literal[IncidentMilestone, UnitMilestone]
+
+INCIDENT_MILESTONES: tuple[str, ...] = get_args(IncidentMilestone)
+UNIT_MILESTONES: tuple[str, ...] = get_args(UnitMilestone)
+MILESTONES: tuple[str, ...] = INCIDENT_MILESTONES + UNIT_MILESTONES
+
+ResponseMode = Literal["EMERGENT", "NON_EMERGENT"]
+MODES: tuple[str, ...] = get_args(ResponseMode)
+Service = Literal["FIRE", "EMS", "POLICE", "MEDIATION", "OTHER"]
+FIRE_AND_EMS = frozenset({"FIRE", "EMS"})
+"""The services whose units sections 3 to 5 of DEFINITIONS.md are about."""
+
+UNKNOWN = "UNKNOWN"
+"""What stands for an attribute nobody stated."""
+
+HISTORY_ATTRIBUTES = ("type", "priority", "response_mode", "class")
+"""Attributes whose changes matter later and keep their history (DEFINITIONS.md, 1)."""
+
+
+class DeadLetterReason(StrEnum):
+    """Why an event could not be joined. Log field, metric label and header of the dead letter at once."""
+
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    EMPTY = "empty"
+    UNKNOWN_KIND = "unknown_kind"
+    NEWER_SCHEMA_VERSION = "newer_schema_version"
+    INVALID = "invalid"
+    NAIVE_TIME = "naive_time"
+    UNKNOWN_AGENCY = "unknown_agency"
+    UNKNOWN_SOURCE = "unknown_source"
+    WRONG_PARTITION = "wrong_partition"
+    TOO_LATE = "too_late"
+    IN_THE_FUTURE = "in_the_future"
+    INCIDENT_TOO_LARGE = "incident_too_large"
+    INTERNAL = "internal"
+
+
+class IncidentState(StrEnum):
+    """Where an incident or a response stands, derived from its events and the clock."""
+
+    OPEN = "open"
+    ENDED = "ended"
+    CLOSED_BY_RULE = "closed_by_rule"
+    MERGED = "merged"
+    VOID = "void"
+    """Nothing stands any more (all withdrawn): the record replaces an earlier one and counts nowhere."""
+
+
+class Standing(StrEnum):
+    """Why a breach stands at the end of an incident (DEFINITIONS.md, 5)."""
+
+    MEASURED = "measured"
+    PASSED_BEFORE_DOWNGRADE = "passed_before_downgrade"
+    NEVER_ENDED = "never_ended"
+
+
+class Flag(StrEnum):
+    """Something worth knowing of a record that changes no figure."""
+
+    OUT_OF_ORDER = "out_of_order"
+    MERGE_CYCLE = "merge_cycle"

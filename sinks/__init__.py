@@ -1,0 +1,1 @@
+"""How results get out: Prometheus, Grafana, Alertmanager, board, archive and public files."""

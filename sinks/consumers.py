@@ -1,0 +1,116 @@
+"""Consumers of kafka-python as every reader of ours wants them: without a group, and with waits that end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaConfigurationError, KafkaError
+
+from schemas.errors import BrokerUnreachable
+from schemas.topics import MIB
+
+CONNECT_MS = 10_000
+ANSWER_MS = 10_000
+
+# What it has to say goes to whoever configures logging; to a person at a terminal we say it in our own words.
+logging.getLogger("kafka").addHandler(logging.NullHandler())
+
+
+@contextmanager
+def consumer(bootstrap: str, *, committed: bool) -> Iterator[KafkaConsumer]:
+    """A consumer without a group, closed at the end.
+
+    Args:
+        bootstrap: host:port, several separated by commas.
+        committed: whether it reads what transactions committed alone.
+
+    Raises:
+        BrokerUnreachable: no Kafka answers there, or it stopped answering while this was in use.
+    """
+    made: Any = None
+    listening(bootstrap)
+    with answering(bootstrap):
+        try:
+            made = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","),
+                client_id="watchroom-reader",
+                isolation_level="read_committed" if committed else "read_uncommitted",
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+                allow_auto_create_topics=False,
+                max_poll_records=20_000,
+                max_partition_fetch_bytes=4 * MIB,
+                fetch_max_wait_ms=100,
+                reconnect_backoff_max_ms=1_000,
+                bootstrap_timeout_ms=CONNECT_MS,
+                request_timeout_ms=ANSWER_MS,
+                # The broker checked them, and this client's checksum is plain Python: a byte at a time.
+                check_crcs=False,
+                metrics_enabled=False,
+            )
+            yield made
+        finally:
+            if made is not None:
+                made.close(autocommit=False, timeout_ms=2_000)
+
+
+def listening(bootstrap: str) -> None:
+    """See whether anybody listens there, before kafka-python tries for ten seconds and leaves sockets open.
+
+    Raises:
+        BrokerUnreachable: nobody does, at none of the addresses.
+    """
+    words = "no address"
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_MS / 2000).close()
+        except (OSError, ValueError, OverflowError) as exc:
+            words = getattr(exc, "strerror", None) or str(exc)
+        else:
+            return
+    raise _unreachable(bootstrap, words)
+
+
+def _unreachable(bootstrap: str, words: str) -> BrokerUnreachable:
+    return BrokerUnreachable(
+        f"no Kafka answers at {bootstrap} ({words}): is it running (watchroom status), and is the setting broker "
+        "right?"
+    )
+
+
+@contextmanager
+def answering(bootstrap: str) -> Iterator[None]:
+    """Turn what kafka-python raises into one sentence.
+
+    Raises:
+        BrokerUnreachable: in place of any of kafka-python's errors.
+    """
+    try:
+        yield
+    except (KafkaError, KafkaConfigurationError) as exc:
+        raise _unreachable(bootstrap, type(exc).__name__) from exc
+
+
+def partitions(made: KafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:
+    """The partitions of those topics that exist, in order."""
+    return [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(made.partitions_for_topic(topic) or ())
+    ]
+
+
+def begins(made: KafkaConsumer, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """The first offset of each partition."""
+    return dict(made.beginning_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}
+
+
+def ends(made: KafkaConsumer, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offset after the last of each partition: the last *committed* one where it reads committed."""
+    return dict(made.end_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}

@@ -1,0 +1,1 @@
+"""The Prometheus exporter: figures as gauges, the pipeline as counters and gauges (docs/metrics.md)."""

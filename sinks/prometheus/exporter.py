@@ -1,0 +1,221 @@
+"""The exporter: a thread a topic, which keeps a board, and prometheus-client's server, which shows them.
+
+A board is shown only when its topic has been read up to the present, and stays until the next generation's
+board has been: a scrape never sees half of what is.
+"""
+
+from __future__ import annotations
+
+import platform
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from schemas.agency import Agency
+from schemas.errors import BrokerUnreachable, ConfigurationError
+from sinks.prometheus.collector import FromSamples
+from sinks.prometheus.figures import FigureBoard, Sample
+from sinks.prometheus.labels import Refusals
+from sinks.prometheus.pipeline import PipelineBoard
+from sinks.reading import Batch, Follower, Generation
+
+SPAN_EVERY_S = 5.0
+AGAIN_AFTER_S = 5.0
+
+
+def build() -> tuple[str, str]:
+    """Watchroom's version and Python's."""
+    try:
+        ours = version("watchroom")
+    except PackageNotFoundError:
+        ours = "unknown"
+    return ours, platform.python_version()
+
+
+class Boards:
+    """What is shown now, and the exporter's own state."""
+
+    def __init__(self, agencies: Mapping[str, Agency]) -> None:
+        self.agencies = agencies
+        self.refusals = Refusals()
+        self.figures: FigureBoard | None = None
+        self.pipeline: PipelineBoard | None = None
+        self.generation: Generation | None = None
+        self.kafka_up = False
+        self.last_read_s: dict[str, float] = {}
+
+    def samples(self) -> Iterator[Sample]:
+        """All samples of one scrape."""
+        if self.figures is not None:
+            yield from self.figures.samples()
+        if self.pipeline is not None:
+            yield from self.pipeline.samples()
+        yield "build_info", build(), 1
+        g = self.generation
+        if g is not None:
+            said = (g.generation, g.edition, g.partitions, g.result_partitions)
+            yield "generation_info", tuple(map(str, said)), 1
+        yield "exporter_kafka_up", (), int(self.kafka_up)
+        yield "exporter_ready", ("figures",), int(self.figures is not None)
+        yield "exporter_ready", ("health",), int(self.pipeline is not None)
+        for topic, at in list(self.last_read_s.items()):
+            yield "exporter_last_read_timestamp_seconds", (topic,), at
+        yield "exporter_series", (), len(self.figures) if self.figures is not None else 0
+        for label, count in sorted(self.refusals.labels.items()):
+            yield "exporter_rejected_labels_total", (label,), count
+        for topic in ("figures", "health"):
+            yield "exporter_unreadable_records_total", (topic,), self.refusals.unreadable[topic]
+
+
+class _FigureReader:
+    """Keeps ``boards.figures``."""
+
+    topic = "figures"
+    committed = False
+
+    def __init__(self, boards: Boards) -> None:
+        self._boards = boards
+        self._next: FigureBoard | None = None
+
+    def take(self, batch: Batch, _follower: Follower) -> None:
+        if batch.fresh or self._next is None:
+            self._next = FigureBoard(self._boards.agencies, self._boards.refusals)
+        for record in batch.records:
+            self._next.take(record.key, record.value)
+        if batch.live:
+            self._boards.figures = self._next
+            self._boards.generation = batch.generation
+
+
+class _HealthReader:
+    """Keeps ``boards.pipeline``, and asks Kafka how long its topics are."""
+
+    topic = "health"
+    committed = True
+
+    def __init__(self, boards: Boards) -> None:
+        self._boards = boards
+        self._next: PipelineBoard | None = None
+        self._asked = 0.0
+
+    def take(self, batch: Batch, follower: Follower) -> None:
+        if batch.generation is None:
+            return
+        if batch.fresh or self._next is None:
+            self._next = PipelineBoard(batch.generation.generation, self._boards.refusals)
+            self._asked = 0.0
+        for record in batch.records:
+            self._next.take(record.key, record.value, record.timestamp_ms)
+        if not batch.live:
+            return
+        self._boards.pipeline = self._next
+        if time.monotonic() - self._asked >= SPAN_EVERY_S:
+            self._asked = time.monotonic()
+            try:
+                self._next.measure(follower.span(self._next.topics()))
+                self._boards.kafka_up = True
+            except BrokerUnreachable:
+                # Lags of long ago are no lags.
+                self._next.measure({})
+                self._boards.kafka_up = False
+
+
+class Exporter:
+    """Reads until closed. What it shows stays what it is while Kafka is away; ``exporter_kafka_up`` says so.
+
+    Args:
+        bootstrap: Kafka's address.
+        agencies: the agencies' files, for names, zones and shifts.
+        host: address to listen on.
+        port: and port; 0 takes a free one.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+
+    def __init__(self, bootstrap: str, agencies: Mapping[str, Agency], host: str, port: int) -> None:
+        self.boards = Boards(agencies)
+        self._bootstrap = bootstrap
+        self._stop = threading.Event()
+        self._failed: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+        registry = CollectorRegistry()
+        registry.register(FromSamples(self.boards.samples))
+        self._server, self._served = listen(host, port, registry)
+        self.url = f"http://{host}:{self._server.server_port}/metrics"
+        self._threads = [
+            threading.Thread(
+                target=self._read, args=(make(self.boards),), name=f"read-{make.topic}", daemon=True
+            )
+            for make in (_FigureReader, _HealthReader)
+        ]
+
+    def start(self) -> None:
+        """Begin to read."""
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Return after the time-out, or raise what ended a reader: figures that stand must not look alive.
+
+        Raises:
+            BrokerUnreachable: no Kafka answered, ever; one that answered once is waited for.
+        """
+        try:
+            raise self._failed.get(timeout=timeout_s)
+        except queue.Empty:
+            return
+
+    def close(self) -> None:
+        """Stop reading and listening."""
+        self._stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+        for thread in (*self._threads, self._served):
+            if thread.is_alive():
+                thread.join(timeout=15)
+
+    def _read(self, reader: _FigureReader | _HealthReader) -> None:
+        known = False
+        while not self._stop.is_set():
+            try:
+                for batch in self._batches(reader):
+                    reader.take(*batch)
+                    known = True
+            except BrokerUnreachable as exc:
+                self.boards.kafka_up = False
+                if not known:
+                    self._failed.put(exc)
+                    return
+                self._stop.wait(AGAIN_AFTER_S)
+            except Exception as exc:
+                self._failed.put(exc)
+                return
+
+    def _batches(self, reader: _FigureReader | _HealthReader) -> Iterator[tuple[Batch, Follower]]:
+        follower = Follower(self._bootstrap, [reader.topic], committed=reader.committed)
+        for number, batch in enumerate(follower.batches(self._stop)):
+            if number == 0:
+                self.boards.kafka_up = True
+            if batch.records:
+                self.boards.last_read_s[reader.topic] = time.time()
+            yield batch, follower
+
+
+def listen(host: str, port: int, registry: CollectorRegistry) -> tuple[WSGIServer, threading.Thread]:
+    """Serve a registry over HTTP.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    try:
+        return start_http_server(port, host, registry)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"the exporter cannot listen on {host}:{port}: {exc.strerror or exc}; set exporter_host and "
+            "exporter_port (WATCHROOM_EXPORTER_PORT), or stop what is there"
+        ) from exc

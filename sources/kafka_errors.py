@@ -1,0 +1,28 @@
+"""kafka-python's errors as the few that a person meets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kafka.errors import KafkaError
+
+from schemas.errors import BrokerUnreachable
+
+
+@contextmanager
+def in_words(bootstrap: str) -> Iterator[None]:
+    """Turn what kafka-python raises into one sentence.
+
+    Raises:
+        BrokerUnreachable: nothing answers at ``bootstrap``, or it stopped answering.
+    """
+    try:
+        yield
+    except KafkaError as exc:
+        raise BrokerUnreachable(
+            f"Kafka at {bootstrap} does not answer ({type(exc).__name__}: {exc})"
+        ) from exc
+    except (OSError, ValueError) as exc:
+        # A host that does not resolve, a port that is no number.
+        raise BrokerUnreachable(f"Kafka at {bootstrap} cannot be reached: {exc}") from exc

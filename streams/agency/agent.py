@@ -1,0 +1,18 @@
+"""The ``agency`` agent: batches of its sources to the logic of their partition, by agency."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from streams.transport.agent_loop import hand_over
+from streams.transport.holder import Holder
+
+
+def agent(holder: Holder) -> Callable[[Any], Awaitable[None]]:
+    """The agent's function, for ``app.agent``."""
+
+    async def agency(stream: Any) -> None:
+        await hand_over(stream, holder)
+
+    return agency

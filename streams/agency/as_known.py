@@ -1,0 +1,115 @@
+"""As known now for T: figures from the records as they are now, windowed at T (DEFINITIONS.md, 4).
+
+What is dated after T and began before it is open; what began later is not there. Golden figures are made this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from schemas.agency import Agency
+from schemas.definitions import EDITION
+from schemas.records import FigureRecord, IncidentRecord, ResponseRecord
+from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_key
+from schemas.times import Micros
+from streams.agency.columns import MODE_NAMES, Columns, Names, Row
+from streams.agency.contributions import INCIDENT, INTERVALS, OPEN, RESPONSE, contributions, groups
+from streams.agency.periods import Calendar
+from streams.agency.tabulate import fill, is_empty, tabulate
+
+
+class _Ground:
+    """All records of an agency in columns."""
+
+    def __init__(self, agency: Agency) -> None:
+        self.agency = agency
+        self.columns = {scope: Columns(len(INTERVALS[scope]), len(BREAKDOWNS) - 1) for scope in INTERVALS}
+        self.names = [Names() for _ in BREAKDOWNS[1:]]
+        self.periods: dict[str, int] = {}
+        self.simulated = agency.simulated
+        self._calendar = Calendar(agency)
+
+    def put(self, record: ResponseRecord | IncidentRecord) -> None:
+        scope = RESPONSE if isinstance(record, ResponseRecord) else INCIDENT
+        adds = contributions(record, scope, self.agency)
+        if not adds or record.place is None:
+            return
+        self.simulated |= record.simulated
+        periods = [-1] * len(CALENDAR)
+        if record.call_at:
+            for kind, period in enumerate(self._calendar.periods(record.call_at)):
+                periods[kind] = self.periods.setdefault(period.name, len(self.periods))
+        codes = [names.code(group) for names, group in zip(self.names, groups(record.place), strict=True)]
+        columns = self.columns[scope]
+        mode = MODE_NAMES.index(record.place.mode)
+        columns.put(columns.take(), Row(adds, mode, codes, periods, record.began_at))
+
+
+def figures_as_known(
+    agency: Agency,
+    known: Iterable[ResponseRecord | IncidentRecord],
+    as_of: Micros,
+    windows: Iterable[str] | None = None,
+) -> list[FigureRecord]:
+    """Every figure of an agency as known now for an instant.
+
+    Args:
+        known: the agency's records, of each key the highest revision.
+        as_of: the instant T.
+        windows: windows to make, by default all rolling ones and every calendar period there is.
+
+    Returns:
+        Figures that are not empty, by interval, window, breakdown, mode and group.
+    """
+    ground = _Ground(agency)
+    for record in known:
+        ground.put(record)
+    for columns in ground.columns.values():
+        columns.settle()
+    wanted = tuple(windows) if windows is not None else (*ROLLING, *ground.periods)
+    found = []
+    for scope, columns in ground.columns.items():
+        for place, interval in enumerate(INTERVALS[scope]):
+            for window in wanted:
+                found.extend(_figures(ground, columns, place, interval, window, as_of))
+    return found
+
+
+def _figures(
+    ground: _Ground, columns: Columns, place: int, interval: str, window: str, as_of: Micros
+) -> Iterable[FigureRecord]:
+    code, at = columns.code[place], columns.at[place]
+    dated = (code >= 0) & (code != OPEN) & (at <= as_of)
+    begun = (code >= 0) & ~dated & (columns.began < as_of)
+    if window in ROLLING:
+        inside = begun | (dated & (at > as_of - ROLLING[window]))
+    else:
+        kind = CALENDAR.index(window.split(":", 1)[0])
+        inside = (begun | dated) & (columns.period[kind] == ground.periods.get(window, -2))
+    rows = np.flatnonzero(inside)
+    running = ~dated[rows]
+    codes = np.where(running, OPEN, code[rows]).astype(np.int8)
+    flags = np.where(running, 0, columns.flags[place][rows]).astype(np.uint8)
+    for index, by in enumerate(BREAKDOWNS):
+        names = ["all"] if by == "all" else ground.names[index - 1].names
+        if not names:
+            continue
+        group = None if by == "all" else columns.group[index - 1][rows]
+        stats = tabulate(columns.mode[rows], group, len(names), codes, columns.value[place][rows], flags)
+        for cell in np.flatnonzero(~is_empty(stats)).tolist():
+            mode, name = MODE_NAMES[cell // len(names)], names[cell % len(names)]
+            figure = FigureRecord(
+                series=series_key(ground.agency.id, interval, mode, window, by, name),
+                agency_id=ground.agency.id,
+                interval=interval,
+                mode=mode,
+                window=window,
+                by=by,
+                group=name,
+                as_of=as_of,
+                edition=EDITION.edition,
+                simulated=ground.simulated,
+            )
+            yield fill(figure, stats[cell])

@@ -1,0 +1,199 @@
+"""One partition of stage two: records in, figures and units out. Pure; no changelog, nothing can drift.
+
+Recovery gives it the result topics whole, then its own ``figures``, so that series it no longer holds are taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from schemas import keys, records
+from schemas.agency import Agency
+from schemas.errors import GenerationMismatch
+from schemas.records import ClockRecord, FigureRecord
+from schemas.series import series_parts
+from schemas.times import HOUR, MINUTE, Micros
+from streams.agency.book import Book
+from streams.stage import Pair, RecordBatch, Send
+
+
+class Layout(NamedTuple):
+    """Names a partition of stage two must know: topics' full names in Kafka, and how many partitions they have."""
+
+    responses: str
+    incidents: str
+    figures: str
+    history: str
+    units: str
+    health: str
+    result_partitions: int
+    worker: str = ""
+
+
+class Partition:
+    """The logic of one partition (``streams.stage.Logic``)."""
+
+    def __init__(self, partition: int, layout: Layout, agencies: dict[str, Agency]) -> None:
+        self._partition = partition
+        self._layout = layout
+        self._agencies = agencies
+        self._books: dict[str, Book] = {}
+        self._left_behind: set[str] = set()
+        self._positions: dict[str, int] = {}
+        self._read = 0
+        self._news = 0
+        self._clock_records = 0
+        self._out = 0
+        self._last_event_ms = 0
+        self._figures: list[Pair] = []
+        self._history: list[Pair] = []
+
+    # Recovery
+
+    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Take one record of a result topic, or of its own ``figures``."""
+        if topic == self._layout.figures:
+            if value is None:
+                self._left_behind.discard(key.decode())
+            else:
+                self._left_behind.add(key.decode())
+        elif value is not None:
+            self._take(topic, key, value, telling=False)
+
+    def loaded(self) -> dict[str, int]:
+        """Recovery is over; reading goes on where it stopped."""
+        return {}
+
+    # A batch
+
+    def apply(self, batch: RecordBatch) -> list[Send]:
+        """Take a batch of records; the figures of the whole that it changed."""
+        topic = batch.topic
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            if value is not None and key is not None:
+                self._take(topic, key, value, telling=True)
+        self._positions[topic] = batch.end
+        if batch.stamps:
+            self._last_event_ms = batch.stamps[-1][1]
+        for book in self._books.values():
+            self._tell_all(book.figures())
+        return self._collect()
+
+    def _take(self, topic: str, key: bytes, value: bytes, *, telling: bool) -> None:
+        try:
+            record = records.decode_result(value)
+        except msgspec.MsgspecError as exc:
+            raise GenerationMismatch(
+                f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
+            ) from exc
+        book = self._book(record.agency_id)
+        if book is None:
+            return
+        if isinstance(record, ClockRecord):
+            self._clock_records += 1
+            clock = book.tell(topic, record.source_partition, record.source_partitions, record.time)
+            if clock is not None:
+                self._advance(book, clock, telling=telling)
+            return
+        self._read += 1
+        self._news += book.take(key.decode(), record)
+
+    def _book(self, agency_id: str) -> Book | None:
+        book = self._books.get(agency_id)
+        if book is None:
+            agency = self._agencies.get(agency_id)
+            if agency is None:
+                return None
+            book = self._books[agency_id] = Book(agency)
+        return book
+
+    def _advance(self, book: Book, clock: Micros, *, telling: bool) -> None:
+        """Move an agency's clock. A minute reached is kept as shown, an hour with its breakdowns."""
+        before = book.clock
+        book.advance(clock)
+        if not telling or (before is not None and clock // MINUTE == before // MINUTE):
+            return
+        self._figures.extend((series.encode(), None) for series in book.forget_periods())
+        book.settle_periods()
+        self._tell_all(book.figures(histogram=True))
+        self._keep_shown(book.shown())
+        if before is None or clock // HOUR != before // HOUR:
+            self._tell_all(book.grouped())
+            self._keep_shown(book.shown_grouped())
+
+    def tick(self) -> list[Send]:
+        """The breakdowns and units that changed, what was left behind, and how this partition does."""
+        units: list[Pair] = []
+        for agency_id, book in self._books.items():
+            if book.clock is None:
+                continue
+            book.settle_periods()
+            self._tell_all(book.figures())
+            self._tell_all(book.grouped())
+            for unit in sorted(book.units.dirty):
+                key = f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
+                units.append((key, records.encode(book.units.record(agency_id, unit, book.clock))))
+            book.units.dirty.clear()
+        self._sweep()
+        sends = self._collect()
+        if units:
+            sends.append(Send(self._layout.units, self._partition, units))
+        sends.append(self._health())
+        return sends
+
+    def _sweep(self) -> None:
+        """Take away series of an earlier life that are no longer held, once their agency's clock is known."""
+        for series in sorted(self._left_behind):
+            try:
+                agency_id = series_parts(series)[0]
+            except ValueError:
+                agency_id = ""
+            book = self._books.get(agency_id)
+            if book is not None and book.clock is None:
+                continue
+            self._left_behind.discard(series)
+            if book is None or series not in book.published:
+                self._figures.append((series.encode(), None))
+
+    # Sends
+
+    def _tell_all(self, figures: Iterable[tuple[str, FigureRecord | None]]) -> None:
+        encode = records.encode
+        self._figures.extend((s.encode(), None if figure is None else encode(figure)) for s, figure in figures)
+
+    def _keep_shown(self, figures: list[FigureRecord]) -> None:
+        for figure in figures:
+            figure.histogram = {}
+            self._history.append((figure.series.encode(), records.encode(figure)))
+
+    def _collect(self) -> list[Send]:
+        sends = []
+        for topic, pairs in ((self._layout.figures, self._figures), (self._layout.history, self._history)):
+            if pairs:
+                self._out += len(pairs)
+                sends.append(Send(topic, self._partition, pairs))
+        self._figures, self._history = [], []
+        return sends
+
+    def _health(self) -> Send:
+        books = self._books
+        health = records.HealthRecord(
+            stage="agency",
+            partition=self._partition,
+            worker=self._layout.worker,
+            positions=dict(self._positions),
+            arrived=self._read,
+            joined=self._news,
+            clock_records=self._clock_records,
+            rejected_labels=sum(book.rejected_labels for book in books.values()),
+            records_out=self._out,
+            clocks={a: book.clock for a, book in books.items() if book.clock is not None},
+            held=sum(book.held for book in books.values()),
+            last_event_ms=self._last_event_ms,
+        )
+        key = f"agency/{self._partition}"
+        partition = keys.partition_of(key, self._layout.result_partitions)
+        return Send(self._layout.health, partition, [(key.encode(), records.encode(health))])

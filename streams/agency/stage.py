@@ -1,0 +1,39 @@
+"""Stage two as the transport takes it."""
+
+from __future__ import annotations
+
+from schemas import topics
+from schemas.agency import Agency
+from schemas.settings import Settings
+from streams.agency.partition import Layout, Partition
+from streams.stage import Stage
+
+NAME = "agency"
+
+
+def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, worker: str) -> Stage:
+    """Stage two: ``responses`` and ``incidents`` to ``figures``, ``figures.history`` and ``units``, by agency."""
+
+    def name(topic: str) -> str:
+        return topics.topic_name(topic, generation)
+
+    layout = Layout(
+        responses=name("responses"),
+        incidents=name("incidents"),
+        figures=name("figures"),
+        history=name("figures.history"),
+        units=name("units"),
+        health=name("health"),
+        result_partitions=settings.result_partitions,
+        worker=worker,
+    )
+    return Stage(
+        name=NAME,
+        sources=(layout.responses, layout.incidents),
+        changelog=None,
+        read_committed=False,
+        wants_keys=True,
+        logic=lambda partition: Partition(partition, layout, agencies),
+        start_at="recovered",
+        also_recovers=(layout.figures,),
+    )

@@ -1,0 +1,122 @@
+"""The limit that binds an interval, and whether a breach stands (DEFINITIONS.md, 2 and 5). Pure judgement of the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.agency import Rules
+from schemas.records import Place
+from schemas.times import SECOND, Micros, seconds_between
+from schemas.vocabulary import UNKNOWN
+from streams.incidents.state import INCIDENT, Facts
+
+_BINDING = ("response_mode", "class", "priority")
+
+
+class Limit:
+    """The limit of one interval.
+
+    Attributes:
+        seconds: whole seconds, None where none applies.
+        binding: whether the final attributes have a target, so that the value counts in a compliance.
+        passed: when a downgrade came after the old limit had passed, so that it and the breach stand.
+    """
+
+    __slots__ = ("binding", "passed", "seconds")
+
+    def __init__(self, seconds: int | None, *, binding: bool, passed: Micros | None = None) -> None:
+        self.seconds = seconds
+        self.binding = binding
+        self.passed = passed
+
+
+NO_LIMIT = Limit(None, binding=False)
+
+
+def limit_of(
+    interval: str, facts: Facts, unit: str, place: Place, rules: Rules, start: Micros | None, until: Micros | None
+) -> Limit:
+    """The limit of an interval that runs from ``start``, given what changed under way.
+
+    Args:
+        unit: whose mode, class and priority count; the incident's stand in where the unit has none.
+        until: its end milestone, or the end of its response or incident; None while it runs.
+    """
+    final = rules.target(interval, place.mode, place.class_, place.priority)
+    histories = _histories(facts, unit) if facts.changed and start is not None else None
+    if start is None or histories is None:
+        return NO_LIMIT if final is None else Limit(final, binding=True)
+    return _changed_under_way(interval, histories, rules, start, until, binding=final is not None)
+
+
+def _histories(facts: Facts, unit: str) -> list[list[tuple[Micros, str]]] | None:
+    """The changes of mode, class and priority, None where none of them ever changed."""
+    own, incident = facts.history.get(unit, {}), facts.history.get(INCIDENT, {})
+    found, changed = [], False
+    for name in _BINDING:
+        changes = own.get(name) or incident.get(name) or []
+        changed |= len(changes) > 1
+        found.append(changes)
+    return found if changed else None
+
+
+def _in_force(changes: list[tuple[Micros, str]], at: Micros) -> str:
+    value = changes[0][1] if changes else ""
+    for occurred, stated in changes:
+        if occurred > at:
+            break
+        value = stated
+    return value or UNKNOWN
+
+
+def _changed_under_way(
+    interval: str,
+    histories: list[list[tuple[Micros, str]]],
+    rules: Rules,
+    start: Micros,
+    until: Micros | None,
+    *,
+    binding: bool,
+) -> Limit:
+    def target_at(instant: Micros) -> int | None:
+        mode, class_, priority = (_in_force(changes, instant) for changes in histories)
+        return rules.target(interval, mode, class_, priority)
+
+    moments = sorted(
+        {occurred for changes in histories for occurred, _ in changes if start < occurred < (until or occurred + 1)}
+    )
+    target = limit = target_at(start)
+    for changed in moments:
+        new = target_at(changed)
+        if new == target:
+            continue
+        elapsed = seconds_between(start, changed)
+        if limit is not None and (new is None or (target is not None and new > target)):
+            if elapsed > limit:
+                return Limit(limit, binding=binding, passed=changed)
+            limit = new
+        elif new is not None:
+            limit = elapsed + new if limit is None else min(limit, elapsed + new)
+        target = new
+    return Limit(limit, binding=binding and limit is not None)
+
+
+UnderWay = tuple[Micros, Micros, int | None]
+"""A counting unit under way: (its enroute, its end, its limit in whole seconds if any)."""
+
+
+def red(units: Sequence[UnderWay], instant: Micros) -> bool:
+    """Whether at an instant at least one unit was under way and every one of them past its deadline.
+
+    Past means one whole second more than the limit; at its end a unit is no longer under way.
+    """
+    there = [(enroute, limit) for enroute, end, limit in units if enroute <= instant < end]
+    return bool(there) and all(
+        limit is not None and seconds_between(enroute, instant) > limit for enroute, limit in there
+    )
+
+
+def ever_red(units: Sequence[UnderWay]) -> bool:
+    """Whether there was such an instant: it can begin only where a unit passes its deadline, or leaves."""
+    instants = [enroute + (limit + 1) * SECOND for enroute, _, limit in units if limit is not None]
+    return any(red(units, instant) for instant in (*instants, *(end for _, end, _ in units)))

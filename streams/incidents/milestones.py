@@ -1,0 +1,200 @@
+"""What stands: presses after corrections, responses of units, ends (DEFINITIONS.md, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.times import DAY, Micros
+from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
+
+SILENCE: Micros = DAY
+"""An incident silent for so long (by recorded_at) is closed by rule."""
+
+_FIRST: Micros = -(1 << 62)
+_LAST: Micros = 1 << 62
+
+_UNIT_ORDER = ("dispatch", "enroute_to_scene", "staging", "on_scene", "at_patient", "enroute_to_hospital",
+               "arrived_at_hospital", "hospital_cleared", "unit_clear")  # fmt: skip
+_INCIDENT_ORDER = ("call_arrival", "call_answered", "call_create", "incident_clear")
+
+
+class Response:
+    """One unit's work on one incident.
+
+    Attributes:
+        times: milestone to its earliest standing press within the response.
+        end: the earliest of its unit_clear, its canceled_enroute and the first incident_clear not before its dispatch.
+        own_end: whether it has an end of its own, not the incident's alone.
+    """
+
+    __slots__ = ("end", "ordinal", "own_end", "times", "unit")
+
+    def __init__(self, unit: str, ordinal: int, times: dict[str, Micros]) -> None:
+        self.unit = unit
+        self.ordinal = ordinal
+        self.times = times
+        self.end: Micros | None = None
+        self.own_end = False
+
+    @property
+    def began(self) -> Micros:
+        """Its first milestone."""
+        return min(self.times.values())
+
+
+class View:
+    """What stands of an incident, whatever the clock.
+
+    Attributes:
+        times: incident milestone to its earliest standing press.
+        responses: in order of unit and ordinal.
+        ended: the instant at which it ended, None while it is open.
+        last_recorded: of all its events; a day later the rule closes it.
+    """
+
+    __slots__ = ("ended", "last_recorded", "responses", "times")
+
+    def __init__(self, times: dict[str, Micros], responses: list[Response], last_recorded: Micros) -> None:
+        self.times = times
+        self.responses = responses
+        self.last_recorded = last_recorded
+        self.ended: Micros | None = None
+
+    @property
+    def call_at(self) -> Micros | None:
+        """Call time: ``call_create``, else ``call_arrival``."""
+        times = self.times
+        return times.get("call_create", times.get("call_arrival"))
+
+    def closed_at(self, clock: Micros | None) -> Micros | None:
+        """When the rule closed it, as of the agency's clock; None where it ended by itself or is still talked of."""
+        if self.ended is not None or clock is None or clock < self.last_recorded + SILENCE:
+            return None
+        return self.last_recorded + SILENCE
+
+
+def standing(presses: list[Press], corrections: dict[Micros, Correction]) -> list[Press]:
+    """The presses of one milestone that stand after its corrections, in order.
+
+    Corrections act in the order of (recorded_at, event_id) on what was recorded up to then: each voids what stands at
+    ``was`` (or the earliest that stands), and its new time is itself a press.
+    """
+    stands = list(presses)
+    for was, (recorded, _, time) in sorted(corrections.items(), key=lambda item: item[1]):
+        known = [p for p in stands if p[1] <= recorded]
+        if was == EARLIEST:
+            if known:
+                stands.remove(min(known))
+        else:
+            stands = [p for p in stands if not (p[0] == was and p[1] <= recorded)]
+        if time != WITHDRAWN:
+            stands.append((time, recorded))
+    stands.sort()
+    return stands
+
+
+def _presses(facts: Facts) -> dict[str, dict[str, list[Press]]]:
+    """Unit to milestone to standing presses; names without any are left out."""
+    if not facts.corrections:
+        return facts.presses
+    by_unit = {unit: dict(names) for unit, names in facts.presses.items()}
+    for unit, corrected in facts.corrections.items():
+        names = by_unit.setdefault(unit, {})
+        for name, corrections in corrected.items():
+            stands = standing(names.get(name, []), corrections)
+            if stands:
+                names[name] = stands
+            else:
+                names.pop(name, None)
+    return by_unit
+
+
+def view(facts: Facts) -> View:
+    """What stands of these facts."""
+    by_unit = _presses(facts)
+    of_incident = by_unit.get(INCIDENT, {})
+    clears = of_incident.get("incident_clear", ())
+    responses: list[Response] = []
+    for unit in sorted(by_unit):
+        if unit:
+            responses.extend(_responses(unit, by_unit[unit], clears))
+    seen = View({name: presses[0][0] for name, presses in of_incident.items()}, responses, facts.last_recorded)
+    seen.ended = _incident_end(responses, clears)
+    return seen
+
+
+def _responses(unit: str, names: dict[str, list[Press]], clears: Iterable[Press]) -> list[Response]:
+    """The responses of one unit: a dispatch begins a new one if an end at or after the current one's lies before it."""
+    dispatches = names.get("dispatch")
+    if dispatches is None or len(dispatches) == 1:
+        found = [Response(unit, 1, {name: presses[0][0] for name, presses in names.items()})] if names else []
+    else:
+        found = _split(unit, names, [p[0] for p in dispatches], clears)
+    for response in found:
+        _find_end(response, clears)
+    return found
+
+
+def _split(
+    unit: str, names: dict[str, list[Press]], dispatches: list[Micros], clears: Iterable[Press]
+) -> list[Response]:
+    ends = [p[0] for name in ("unit_clear", "canceled_enroute") for p in names.get(name, ())]
+    ends.extend(p[0] for p in clears)
+    starts = [dispatches[0]]
+    for dispatch in dispatches[1:]:
+        if any(starts[-1] <= end < dispatch for end in ends):
+            starts.append(dispatch)
+    found = []
+    for ordinal, start in enumerate(starts, 1):
+        low = _FIRST if ordinal == 1 else start
+        high = starts[ordinal] if ordinal < len(starts) else _LAST
+        times = {}
+        for name, presses in names.items():
+            for occurred, _ in presses:
+                if low <= occurred < high:
+                    times[name] = occurred
+                    break
+        found.append(Response(unit, ordinal, times))
+    return found
+
+
+def _find_end(response: Response, clears: Iterable[Press]) -> None:
+    times = response.times
+    end = times.get("unit_clear")
+    canceled = times.get("canceled_enroute")
+    if canceled is not None and (end is None or canceled < end):
+        end = canceled
+    response.own_end = end is not None
+    dispatch = times.get("dispatch", _FIRST)
+    for occurred, _ in clears:
+        if occurred >= dispatch:
+            if end is None or occurred < end:
+                end = occurred
+            break
+    response.end = end
+
+
+def _incident_end(responses: list[Response], clears: Iterable[Press]) -> Micros | None:
+    """Its latest incident_clear if no dispatch is later, or, having a response, when all have ended."""
+    clear = max((p[0] for p in clears), default=None)
+    if clear is not None and all(r.times.get("dispatch", _FIRST) <= clear for r in responses):
+        return clear
+    latest = None
+    for response in responses:
+        if response.end is None:
+            return None
+        if latest is None or response.end > latest:
+            latest = response.end
+    return latest
+
+
+def out_of_order(times: dict[str, Micros], *, of_incident: bool) -> bool:
+    """Whether milestones lie out of the order of the vocabulary."""
+    before = _FIRST
+    for name in _INCIDENT_ORDER if of_incident else _UNIT_ORDER:
+        at = times.get(name)
+        if at is not None:
+            if at < before:
+                return True
+            before = at
+    return False

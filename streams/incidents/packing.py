@@ -1,0 +1,129 @@
+"""Incident states and positions as bytes: changelog values and what a merged incident sends.
+
+A changelog value begins with a header of fixed size (format, when it is next due, whether it has ended), so that
+recovery need not open what nobody asks for: states stay packed until an event touches them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+
+import msgspec
+
+from schemas.errors import GenerationMismatch
+from schemas.times import Micros
+from streams.incidents.state import Incident, Package
+
+FORMAT = 1
+"""Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
+
+_HEADER = struct.Struct("<Bq?")
+_encode = msgspec.msgpack.Encoder().encode
+_encode_in_order = msgspec.msgpack.Encoder(order="deterministic").encode
+_decode_incident = msgspec.msgpack.Decoder(Incident).decode
+_decode_package = msgspec.msgpack.Decoder(Package).decode
+
+
+class Position(msgspec.Struct, array_like=True):
+    """Where a partition is: written with every batch, in its transaction.
+
+    Attributes:
+        next_offset: the next fetch offset of the source, markers included.
+        clocks: agency to source to the latest time it wrote.
+        told: agency to the clock last written to the result topics.
+        counters: what was done since the generation began, by name.
+    """
+
+    format: int
+    next_offset: int
+    clocks: dict[str, dict[str, Micros]]
+    told: dict[str, Micros]
+    counters: dict[str, int]
+
+
+_decode_position = msgspec.msgpack.Decoder(Position).decode
+
+
+def pack(incident: Incident) -> bytes:
+    """An incident's whole state as a changelog value."""
+    return _HEADER.pack(FORMAT, incident.due, incident.ended) + _encode(incident)
+
+
+def header(value: bytes) -> tuple[Micros, bool]:
+    """(when it is due, whether it has ended) of a packed incident.
+
+    Raises:
+        GenerationMismatch: the value is of another format.
+    """
+    try:
+        version, due, ended = _HEADER.unpack_from(value)
+    except struct.error:
+        version, due, ended = -1, 0, False
+    if version != FORMAT:
+        raise _unreadable("an incident's state", version)
+    return due, ended
+
+
+def unpack(value: bytes) -> Incident:
+    """A packed incident.
+
+    Raises:
+        GenerationMismatch: the value cannot be read.
+    """
+    header(value)
+    try:
+        return _decode_incident(memoryview(value)[_HEADER.size :])
+    except msgspec.MsgspecError as exc:
+        raise _unreadable("an incident's state", FORMAT) from exc
+
+
+def pack_position(position: Position) -> bytes:
+    """A position record's value."""
+    return _encode(position)
+
+
+def unpack_position(value: bytes) -> Position:
+    """A position record.
+
+    Raises:
+        GenerationMismatch: the value is of another format.
+    """
+    try:
+        position = _decode_position(value)
+    except msgspec.MsgspecError as exc:
+        raise _unreadable("a position record", -1) from exc
+    if position.format != FORMAT:
+        raise _unreadable("a position record", position.format)
+    return position
+
+
+def pack_package(package: Package) -> str:
+    """What a merged incident sends, as text that fits an event; empty for nothing. Equal content, equal text."""
+    return base64.b64encode(_encode_in_order(package)).decode() if package else ""
+
+
+def unpack_package(text: str) -> Package:
+    """What a merged incident sent.
+
+    Raises:
+        ValueError: the text is no package.
+    """
+    if not text:
+        return {}
+    try:
+        return _decode_package(base64.b64decode(text, validate=True))
+    except msgspec.MsgspecError as exc:
+        raise ValueError(f"not a package of states: {exc}") from exc
+
+
+def digest(text: str) -> bytes:
+    """A short fingerprint of a package, to see whether it changed."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _unreadable(what: str, version: int) -> GenerationMismatch:
+    return GenerationMismatch(
+        f"the changelog holds {what} of format {version}, this reads format {FORMAT}; run `watchroom rebuild`"
+    )

@@ -1,0 +1,102 @@
+"""The seam between the pure stages and the transport: batches in, sends out, nothing else.
+
+A stage's logic is a plain object, one a partition. The transport gives it what recovery read, then batches in the order
+of the log; it gives back what is to be sent. It knows no clock, no Kafka, no asyncio. The transport knows nothing of
+incidents. Everything one call returns, and the position it moved to, goes into one transaction (DESIGN.md, Exactly once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+Pair = tuple[bytes, bytes | None]
+"""Key and value; a value of None is a tombstone."""
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class RecordBatch:
+    """What one fetch of one topic-partition brought.
+
+    Attributes:
+        begin: the fetch position before it, ``end`` after it: transaction markers and aborted records included, so
+            ``end - begin`` may be more than ``len(values)``, which may be 0.
+        values: raw values; ``keys`` beside them where the stage wants keys, else empty.
+        offsets: one a value; a range where the log has no holes.
+        stamps: (values so far, append time in ms since the epoch), one entry a Kafka record batch.
+    """
+
+    __slots__ = ("begin", "end", "keys", "offsets", "partition", "stamps", "topic", "values")
+
+    def __init__(self, topic: str, partition: int, begin: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.begin = begin
+        self.end = begin
+        self.values: list[bytes | None] = []
+        self.keys: list[bytes | None] = []
+        self.offsets: Sequence[int] = ()
+        self.stamps: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Send(NamedTuple):
+    """Records for one partition of one topic (its full name in Kafka), in order."""
+
+    topic: str
+    partition: int
+    pairs: list[Pair]
+    headers: list[Headers] | None = None
+    """One a pair, or None where none has any."""
+
+
+class Logic(Protocol):
+    """One partition of one stage. Pure: the same calls give the same answers."""
+
+    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
+        """Take one record that recovery read (committed ones alone, in the order of the log)."""
+
+    def loaded(self) -> dict[str, int]:
+        """Recovery is over. Returns topic to next fetch offset as the state says; topics absent start as told by
+        the stage (``Stage.start_at``)."""
+
+    def apply(self, batch: RecordBatch) -> list[Send]:
+        """Join one batch. The position record, if the stage has one, is among what is returned."""
+
+    def tick(self) -> list[Send]:
+        """What was put off; called about once a second and before a commit that ends a partition's ownership."""
+
+
+class Stage(NamedTuple):
+    """What the transport must know of a stage.
+
+    Attributes:
+        name: part of the app's id and of the transactional id (app, stage, partition).
+        sources: full names of the topics read; partition p of all of them belongs to one logic.
+        changelog: full name of the plain compacted topic that recovery reads, None: recovery reads the sources.
+        read_committed: isolation of the live reader. Recovery always reads committed.
+        wants_keys: whether batches carry keys.
+        logic: makes the logic of a partition.
+        start_at: ``beginning`` (a topic without a position starts at its first offset) or ``recovered`` (the live
+            reader goes on where recovery stopped reading).
+        also_recovers: full names of topics that recovery reads beside, to no position: the stage's own results.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    changelog: str | None
+    read_committed: bool
+    wants_keys: bool
+    logic: LogicFactory
+    start_at: str = "beginning"
+    also_recovers: tuple[str, ...] = ()
+
+
+class LogicFactory(Protocol):
+    """Makes the logic of one partition."""
+
+    def __call__(self, partition: int) -> Logic:
+        """A fresh, empty logic for this partition."""

@@ -1,0 +1,1 @@
+"""The seam to Kafka: batches in, one transaction out."""

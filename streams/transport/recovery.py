@@ -1,0 +1,155 @@
+"""Reading back what a partition knew: its changelog, or its sources where it has none; and where to go on.
+
+Read committed, in no group, to the end *by position*: the log ends in a transaction's marker, which is no
+record. Done after the fence, so that the changelog's end stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.errors import Lost
+from schemas.settings import Settings
+from streams.stage import Stage
+from streams.transport.fetch import fetched
+from streams.transport.owner import Owner
+
+STALL_S = 20.0
+"""A recovery whose position stands still for so long is ended."""
+
+Offsets = dict[TopicPartition, int]
+
+
+async def recover(
+    owners: Sequence[Owner], stage: Stage, settings: Settings, moved: Callable[[], None] = lambda: None
+) -> int:
+    """Fill the logic and the positions of these owners, which are fenced.
+
+    Args:
+        owners: of one stage.
+        stage: that stage.
+        settings: where the broker is.
+        moved: called whenever something was read, as a sign of life.
+
+    Returns:
+        How many records were read.
+
+    Raises:
+        Lost: the logs are not what they must be; the words say which and how.
+    """
+    if not owners:
+        return 0
+    sources = [TopicPartition(topic, o.partition) for o in owners for topic in stage.sources]
+    if stage.changelog is None:
+        read = (*stage.sources, *stage.also_recovers)
+        of = {TopicPartition(topic, o.partition): o for o in owners for topic in read}
+    else:
+        of = {TopicPartition(stage.changelog, o.partition): o for o in owners}
+    async with _reader(settings, committed=True) as reader:
+        records, reached, ends_before = await _read(reader, of, moved)
+        if stage.changelog is not None:
+            _alone(reader, ends_before)
+    firsts, ends = await _bounds(settings, sources)
+    for owner in owners:
+        told = owner.logic.loaded()
+        _place(owner, stage, told, reached, firsts, ends)
+        moved()
+    return records
+
+
+def _place(
+    owner: Owner, stage: Stage, told: Mapping[str, int], reached: Offsets, firsts: Offsets, ends: Offsets
+) -> None:
+    """Decide where the live reader goes on, and check that the log has that place."""
+    for topic in stage.sources:
+        where = TopicPartition(topic, owner.partition)
+        if topic in told:
+            position = told[topic]
+        elif stage.start_at == "recovered":
+            position = reached[where]
+        else:
+            position = firsts[where]  # not the group's offset: state and position go together
+        if not firsts[where] <= position <= ends[where]:
+            raise Lost(
+                f"{topic} partition {owner.partition}: position {position} of {stage.name} is outside the "
+                f"log, which holds {firsts[where]} to {ends[where]}: it was cut or made anew, and "
+                "`watchroom rebuild` computes from what it holds"
+            )
+        owner.positions[topic] = position
+
+
+async def _read(
+    reader: AIOKafkaConsumer, of: Mapping[TopicPartition, Owner], moved: Callable[[], None]
+) -> tuple[int, Offsets, Offsets]:
+    """Read to the last stable offset; returns records, positions reached, and the ends when it began."""
+    reader.assign(list(of))
+    firsts = await reader.beginning_offsets(list(of))
+    ends = await reader.end_offsets(list(of))  # read committed: the last stable offsets
+    at: Offsets = dict(firsts)
+    for where, first in firsts.items():
+        reader.seek(where, first)
+    records, since = 0, time.monotonic()
+    while any(at[where] < ends[where] for where in of):
+        got = await fetched(reader, None, wait_s=0.2, records_max=50_000, keys=True)
+        for where, batch in got.items():
+            load, topic = of[where].logic.load, where.topic
+            for key, value in zip(batch.keys, batch.values, strict=True):
+                load(topic, key or b"", value)
+            records += len(batch)
+            at[where] = batch.end
+            await asyncio.sleep(0)
+        if got:
+            since = time.monotonic()
+            moved()
+        elif time.monotonic() - since > STALL_S:
+            stuck = {f"{w.topic}-{w.partition}": (at[w], ends[w]) for w in of if at[w] < ends[w]}
+            raise Lost(f"recovery stands still for {STALL_S:.0f} s, at (position, end): {stuck}")
+    return records, at, ends
+
+
+def _alone(reader: AIOKafkaConsumer, ends: Offsets) -> None:
+    """Nobody but the fenced owner writes a changelog, so after the fence it can't have grown."""
+    for where, end in ends.items():
+        high, stable = reader.highwater(where), reader.last_stable_offset(where)
+        # None: there was nothing to fetch
+        if high is not None and not high == stable == end:
+            raise Lost(
+                f"{where.topic} partition {where.partition}: somebody else writes to it although the former "
+                f"owner is fenced (it ended at {end}, now stable {stable}, end {high}): is it another Watchroom?"
+            )
+
+
+async def _bounds(settings: Settings, places: Sequence[TopicPartition]) -> tuple[Offsets, Offsets]:
+    """First and end offsets, uncommitted records included: a live reader's position may be past them."""
+    async with _reader(settings, committed=False) as reader:
+        # Assigned so that the metadata is known (an unknown topic costs 100 ms a question), and paused: never
+        # fetched.
+        reader.assign(list(places))
+        reader.pause(*places)
+        firsts, ends = await asyncio.gather(
+            reader.beginning_offsets(list(places)), reader.end_offsets(list(places))
+        )
+    return firsts, ends
+
+
+@asynccontextmanager
+async def _reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKafkaConsumer]:
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=settings.broker,
+        isolation_level="read_committed" if committed else "read_uncommitted",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
+        retry_backoff_ms=10,
+    )
+    await reader.start()
+    try:
+        yield reader
+    finally:
+        await reader.stop()

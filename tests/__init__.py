@@ -1,0 +1,1 @@
+"""What Watchroom promises, held to it."""

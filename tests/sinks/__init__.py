@@ -1,0 +1,1 @@
+"""Tests of sinks/ and of the commands that read."""

@@ -1,0 +1,105 @@
+"""Records made by hand, and the means to write them to a Kafka."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schemas.agency import Agency
+from schemas.records import FigureRecord, HealthRecord, encode
+from schemas.series import series_key
+from schemas.times import Micros, parse
+
+AS_OF: Micros = parse("2017-01-03T18:00:00-08:00")
+"""Six in the evening of a Tuesday in San Francisco, as in DEFINITIONS.md, 7."""
+
+AGENCY = Agency.model_validate(
+    {
+        "id": "sffd",
+        "name": "San Francisco Fire Department",
+        "time_zone": "America/Los_Angeles",
+        "sources": [{"id": "export"}],
+        "rules": [
+            {
+                "effective_from": "2000-01-01",
+                "targets": [
+                    {"interval": "turnout", "classes": ["EMS"], "seconds": 60},
+                    {"interval": "turnout", "classes": ["FIRE"], "seconds": 80},
+                    {"interval": "travel_first_due", "classes": ["EMS", "FIRE"], "seconds": 240},
+                ],
+                "shifts": {"starts": ["08:00:00", "20:00:00"]},
+            }
+        ],
+    }
+)
+AGENCIES = {"sffd": AGENCY}
+
+
+def figure(**given: Any) -> FigureRecord:
+    """A figure: turnout, EMERGENT, 24 h, all, unless said."""
+    known: dict[str, Any] = {
+        "agency_id": "sffd",
+        "interval": "turnout",
+        "mode": "EMERGENT",
+        "window": "24h",
+        "by": "all",
+        "group": "all",
+        "as_of": AS_OF,
+        "edition": 1,
+        **given,
+    }
+    parts = [known[name] for name in ("agency_id", "interval", "mode", "window", "by", "group")]
+    return FigureRecord(series=series_key(*parts), **known)
+
+
+def pair(record: FigureRecord) -> tuple[str, bytes]:
+    """A figure as key and value."""
+    return record.series, encode(record)
+
+
+TURNOUT = figure(
+    n=570,
+    p50=66,
+    p90=128,
+    p95=157,
+    bound=570,
+    within=312,
+    late=10,
+    excluded={"turnout_zero": 33, "never_enroute": 23, "never_closed": 1},
+    open=2,
+    standing={"measured": 258, "never_ended": 10},
+)
+"""Turnout over 24 h: n, p90 and the two first reasons are DEFINITIONS.md's."""
+
+HEALTH = HealthRecord(
+    stage="incidents",
+    partition=1,
+    worker="incidents-1",
+    positions={"incident.events": 90},
+    arrived=80,
+    joined=77,
+    dead={"naive_time": 2, "not_json": 1},
+    clock_records=9,
+    absorbed=1,
+    evicted=4,
+    records_out=150,
+    clocks={"sffd": AS_OF},
+    held=30,
+    open_incidents=12,
+    last_event_ms=1_700_000_000_250,
+)
+
+
+def generation(number: int, status: str = "current") -> bytes:
+    """A record of the topic ``generations``."""
+    return msgspec.json.encode(
+        {
+            "generation": number,
+            "status": status,
+            "partitions": 2,
+            "result_partitions": 2,
+            "edition": 1,
+            "formats": {"changelog": 1},
+        }
+    )

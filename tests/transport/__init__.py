@@ -1,0 +1,1 @@
+"""The transport on a real Kafka: exactness under kills, stops, rebalances and aborts."""

@@ -1,0 +1,120 @@
+"""``watchroom``: the front door. Finds the command, loads the settings, turns errors into one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schemas.errors import WatchroomError
+from schemas.settings import Settings, load_settings
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "San Francisco's New Year's Eve of 2016, live, on a Kafka of its own."),
+    "up": ("up", "Start broker, workers and exporter, and show how they do."),
+    "down": ("down", "Stop what `watchroom up` started."),
+    "status": ("status", "What runs, its health, lag and the count law."),
+    "figures": ("figures", "Response-time figures as a table."),
+    "replay": ("replay", "Replay an export into Kafka as events and clocks."),
+    "send": ("send", "Send events given as JSON Lines."),
+    "profile": ("profile", "Check how an export would be read."),
+    "agency": ("agency", "Check an agency's file."),
+    "dead-letters": ("dead_letters", "List and show what could not be joined."),
+    "rebuild": ("rebuild", "Compute everything anew from the events, as a new generation."),
+    "doctor": ("doctor", "Check what this machine lacks and say the mend."),
+    "worker": ("worker", "Run one worker of one stage in the foreground."),
+    "exporter": ("exporter", "Run the Prometheus exporter in the foreground."),
+}
+"""Command to (module of watchroom.commands, one line). The module has a click command named ``command``."""
+
+
+class _Commands(click.Group):
+    """Imports a command only when it is asked for: `watchroom --help` is quick, and Faust stays out of the readers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"watchroom.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+class Context:
+    """What every command gets: the settings, loaded when first asked for."""
+
+    def __init__(self, config: Path | None, flags: dict[str, Any], *, debug: bool) -> None:
+        self.config = config
+        self.flags = flags
+        self.debug = debug
+        self._settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings (flags over environment over file over defaults)."""
+        if self._settings is None:
+            self._settings = load_settings(self.config, **self.flags)
+        return self._settings
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--config", type=click.Path(path_type=Path), help="Settings file (default: ./watchroom.toml if there).")
+@click.option("--broker", help="Bootstrap servers of a Kafka to use, host:port.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for data and logs.")
+@click.option("--agencies-dir", type=click.Path(path_type=Path), help="Folder of agencies' files.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="watchroom")
+@click.pass_context
+def main_group(ctx: click.Context, config: Path | None, debug: bool, **flags: Any) -> None:
+    """Watchroom: a real-time operations centre for a city's emergency response.
+
+    \b
+    Example:
+      watchroom up            # broker, workers, exporter
+      watchroom figures --watch
+    """
+    ctx.obj = Context(config, flags, debug=debug)
+
+
+def main() -> None:
+    """Run the command line: errors are one clear sentence and an exit code, never a traceback unless ``--debug``."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        main_group(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except WatchroomError as exc:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"watchroom: {exc.message}", err=True)
+        sys.exit(exc.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as exc:
+        if debug:
+            raise
+        click.echo(
+            f"watchroom: {type(exc).__name__}: {exc}. This is a defect of Watchroom; --debug shows where.", err=True
+        )
+        sys.exit(70)

@@ -1,0 +1,273 @@
+"""``watchroom figures``: response times as a table, live, as shown then, or as known now."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+
+from schemas.agency import Agency, load_agencies
+from schemas.definitions import EDITION
+from schemas.errors import WatchroomError
+from schemas.records import FigureRecord
+from schemas.series import BREAKDOWNS, CALENDAR, ROLLING
+from schemas.settings import Settings
+from schemas.vocabulary import MODES, UNKNOWN
+from sinks.figures import FIGURES, FigureTable, as_shown, live, why_none
+from sinks.reading import Reader, follow
+from sinks.terminal.figures import Asked, Question, json_line, sheet
+from sinks.terminal.plain import Sheet, plain, rich
+from sinks.terminal.selection import ANY, Selection
+from sinks.terminal.words import instant_of
+from watchroom.cli import Context, pass_context
+
+REDRAW_S = 0.25
+REPRINT_S = 1.0
+_WINDOW = re.compile(rf"({'|'.join(CALENDAR)})(:.+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the flags say, and where to look."""
+
+    settings: Settings
+    bootstrap: str
+    agencies: Mapping[str, Agency]
+    wanted: tuple[str, ...]
+    selection: Selection
+    json: bool
+
+    def question(self, agency_id: str) -> Question:
+        """The question as put to one agency, live."""
+        return Question(agency_id, self.agencies.get(agency_id), self.selection)
+
+    def zone(self, agency_id: str) -> ZoneInfo:
+        """The agency's zone, UTC where its file is not here."""
+        return self.question(agency_id).zone
+
+    def of(self, figures: Iterable[FigureRecord]) -> list[str]:
+        """The agencies to show: those asked for, else all that have figures."""
+        return list(self.wanted) or sorted({f.agency_id for f in figures})
+
+
+def _window(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for window in value:
+        if window not in ROLLING and window != ANY and not _WINDOW.fullmatch(window):
+            raise click.BadParameter(
+                f"{window!r} is no window; there are {', '.join(ROLLING)}, day:2017-01-01, "
+                f"shift:2017-01-01T08:00, month:2017-01, {', '.join(CALENDAR)} for all of a kind, and {ANY}"
+            )
+    return value
+
+
+@click.command("figures")
+@click.option(
+    "--agency", "agency_ids", multiple=True, help="Only this agency (default: all that have figures)."
+)
+@click.option(
+    "--interval",
+    "intervals",
+    multiple=True,
+    type=click.Choice(list(EDITION.intervals)),
+    metavar="ID",
+    help="Only this interval, as turnout (default: all that have anything).",
+)
+@click.option(
+    "--mode",
+    type=click.Choice([*MODES, UNKNOWN, ANY], case_sensitive=False),
+    default="EMERGENT",
+    show_default=True,
+    help="Response mode.",
+)
+@click.option(
+    "--by",
+    type=click.Choice([*BREAKDOWNS, ANY]),
+    default="all",
+    show_default=True,
+    help="Breakdown: a row a group.",
+)
+@click.option("--group", "groups", multiple=True, help="Only this group of the breakdown, as 03.")
+@click.option(
+    "--window",
+    "windows",
+    multiple=True,
+    callback=_window,
+    help="1h, 24h, 7d, 30d, day:2017-01-01, day, any (default: the four rolling ones; of a breakdown 24h).",
+)
+@click.option("--watch", is_flag=True, help="Stay, and show every change.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines of the figures' records, spans in seconds.")
+@click.option(
+    "--as-of", "as_of", metavar="T", help="As known now for the time T: from the records as they are now."
+)
+@click.option("--shown", metavar="T", help="As shown at the time T: what stood then, never recomputed.")
+@pass_context
+def command(
+    context: Context,
+    agency_ids: tuple[str, ...],
+    intervals: tuple[str, ...],
+    mode: str,
+    by: str,
+    groups: tuple[str, ...],
+    windows: tuple[str, ...],
+    watch: bool,
+    as_json: bool,
+    as_of: str | None,
+    shown: str | None,
+) -> None:
+    """Response-time figures as a table: n, percentiles, compliance, what is excluded and why.
+
+    Times T are the agency's own unless they name a zone: 2017-01-03T18:00, or 2017-01-04T02:00:00Z.
+    Compliance is cut to one decimal, not rounded.
+
+    \b
+    Example:
+      watchroom figures --watch
+      watchroom figures --interval turnout --by station_area --window 24h
+      watchroom figures --as-of 2017-01-03T18:00 --json
+    """
+    if groups and by == "all":
+        raise click.UsageError("--group needs --by, as --by station_area --group 03")
+    if (as_of is not None) + (shown is not None) + watch > 1:
+        raise click.UsageError("--watch, --as-of and --shown are three ways to ask; take one")
+    settings = context.settings
+    asking = Asking(
+        settings,
+        _bootstrap(settings),
+        load_agencies(settings.agencies_dir),
+        agency_ids,
+        Selection(intervals, mode, by, groups, windows or (tuple(ROLLING) if by == "all" else ("24h",))),
+        as_json,
+    )
+    if watch:
+        _watch(asking)
+    elif as_of is not None:
+        _as_known(asking, as_of)
+    else:
+        _once(asking, shown)
+
+
+def _bootstrap(settings: Settings) -> str:
+    if settings.broker:
+        return settings.broker
+    from watchroom.running import bootstrap
+
+    return bootstrap(settings)
+
+
+def _once(asking: Asking, shown: str | None) -> None:
+    """Live figures as they stand, or what stood at the time ``shown``."""
+    with Reader(asking.bootstrap) as reader:
+        generation = reader.generation()
+        figures = live(reader, generation) if generation else {}
+        if not figures or generation is None:
+            raise WatchroomError(why_none(reader, generation))
+        agencies = asking.of(figures.values())
+        if shown is None:
+            _put(asking, [(asking.question(a), list(figures.values())) for a in agencies])
+            return
+        instants = {a: instant_of(shown, asking.zone(a)) for a in agencies}
+        stood = as_shown(reader, generation, instants)
+    _put(asking, [(_then(asking, a, "as shown", instants[a]), stood[a]) for a in agencies])
+
+
+def _as_known(asking: Asking, as_of: str) -> None:
+    """Figures for a time, from the records as they are now: the streams room computes them."""
+    from watchroom.asof import figures_as_known
+
+    agencies = list(asking.wanted)
+    if not agencies:
+        with Reader(asking.bootstrap) as reader:
+            generation = reader.generation()
+            figures = live(reader, generation) if generation else {}
+            if not figures:
+                raise WatchroomError(why_none(reader, generation))
+        agencies = asking.of(figures.values())
+    answers = []
+    for agency_id in agencies:
+        instant = instant_of(as_of, asking.zone(agency_id))
+        known = figures_as_known(asking.bootstrap, asking.settings, agency_id, instant)
+        answers.append((_then(asking, agency_id, "as known now", instant), known))
+    _put(asking, answers)
+
+
+def _then(asking: Asking, agency_id: str, asked: Asked, instant: int) -> Question:
+    return replace(asking.question(agency_id), asked=asked, instant=instant)
+
+
+Answer = tuple[Question, list[FigureRecord]]
+
+
+def _put(asking: Asking, answers: list[Answer]) -> None:
+    """Print the answers, one below the other."""
+    if asking.json:
+        for question, figures in answers:
+            for figure in question.selection.of(f for f in figures if f.agency_id == question.agency_id):
+                click.echo(json_line(figure, question.asked))
+        return
+    sheets = [sheet(question, figures) for question, figures in answers]
+    if sys.stdout.isatty():
+        Console().print(Group(*(rich(s) for s in sheets)))
+    else:
+        click.echo("\n".join(map(plain, sheets)), nl=False)
+
+
+def _watch(asking: Asking) -> None:
+    """Follow the topic until Ctrl-C: in place at a terminal, else anew at most once a second."""
+    terminal = sys.stdout.isatty() and not asking.json
+    console = Console()
+    screen: AbstractContextManager[Live | None] = nullcontext()
+    if terminal:
+        screen = Live(console=console, auto_refresh=False, screen=True)
+    table, drawn, changed = FigureTable(), 0.0, True
+    with screen as place:
+        for batch in follow(asking.bootstrap, [FIGURES], threading.Event()):
+            if batch.fresh:
+                table, changed = FigureTable(), True
+            came = table.take(batch.records)
+            changed = changed or bool(batch.records)
+            if not batch.live and batch.generation is not None:
+                continue
+            if asking.json:
+                _put_lines(asking, table.figures.values() if changed and drawn == 0.0 else came)
+                drawn = 1.0
+            elif changed and time.monotonic() - drawn >= (REDRAW_S if terminal else REPRINT_S):
+                drawn, changed = time.monotonic(), False
+                _draw(asking, table, place, console)
+
+
+def _put_lines(asking: Asking, figures: Iterable[FigureRecord]) -> None:
+    wanted = (f for f in figures if not asking.wanted or f.agency_id in asking.wanted)
+    for figure in asking.selection.of(wanted):
+        click.echo(json_line(figure, "live"))
+
+
+def _draw(asking: Asking, table: FigureTable, place: Live | None, console: Console) -> None:
+    figures = list(table.figures.values())
+    sheets = [sheet(asking.question(a), figures) for a in asking.of(figures)]
+    if not figures:
+        sheets = [
+            Sheet(("No figure yet; this waits for one. Ctrl-C ends it, watchroom status says what runs.",))
+        ]
+    if place is None:
+        click.echo("\n".join(map(plain, sheets)))
+        return
+    room = max(4, console.height // len(sheets) - 6)
+    place.update(Group(*(rich(_cut(s, room)) for s in sheets)), refresh=True)
+
+
+def _cut(full: Sheet, room: int) -> Sheet:
+    """A sheet that fits the screen, and says what it leaves out."""
+    if len(full.rows) <= room:
+        return full
+    left = len(full.rows) - room
+    said = f"{left} rows more than fit here; --interval and --window choose."
+    return replace(full, rows=full.rows[:room], foot=(said, *full.foot))
