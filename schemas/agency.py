@@ -1,7 +1,8 @@
 """An agency's file, ``agencies/ID.toml``: sources, zone, shifts, targets, classes, areas, by effective date.
 
-The agency is the dispatch centre's numbering, shared by all its services. What may change over the years stands in
-``[[rules]]``, each with the local date it takes effect; a response is judged by the rules in force at call time.
+The agency is the dispatch centre's numbering, shared by all its services. What may change over the years
+stands in ``[[rules]]``, each with the local date it takes effect; a response is judged by the rules in force
+at call time.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.definitions import EDITION
 from schemas.errors import ConfigurationError
@@ -33,8 +42,8 @@ class Source(_Strict):
 
     Attributes:
         id: what its clocks carry in ``source_id``.
-        clock: ``source`` writes its own clocks (replays, feeds that can); ``watchroom`` has ``watchroom up`` write
-            them once a second for a feed that cannot.
+        clock: ``source`` writes its own clocks (replays, feeds that can); ``watchroom`` has ``watchroom up``
+            write them once a second for a feed that cannot.
     """
 
     id: Slug
@@ -102,7 +111,9 @@ class Rules(_Strict):
     first_due_exempt: dict[str, tuple[str, ...]] = {}
     """Class (or ``*``) to the unit types that do not count for first due, where events do not say it."""
     als_types: tuple[str, ...] = ()
-    """Unit types that carry advanced life support, where events do not say it; empty with no ``als`` said: no figure."""
+    """Unit types that carry advanced life support, where events do not say it; empty with no ``als`` said:
+    no figure.
+    """
     staging_is_arrival: bool = False
     too_long_s: int = Field(default=86_400, ge=60)
     measure_als: bool = False
@@ -214,7 +225,9 @@ def load_agency(path: Path) -> Agency:
         where = ".".join(str(p) for p in first["loc"]) or "the file"
         raise ConfigurationError(f"{path}: {where}: {first['msg']}") from exc
     if agency.id != path.stem:
-        raise ConfigurationError(f"{path}: its id is {agency.id!r}, so the file must be named {agency.id}.toml")
+        raise ConfigurationError(
+            f"{path}: its id is {agency.id!r}, so the file must be named {agency.id}.toml"
+        )
     return agency
 
 

@@ -1,8 +1,9 @@
 """Bytes of ``incident.events`` to events, fast, with pydantic as the judge.
 
-Decoding is a tenth of the whole cost of an event, so the hot path uses msgspec structs *derived* from the pydantic
-models of ``schemas.events`` (one definition, two decoders). What msgspec takes, pydantic takes with the same meaning
-(a property test keeps it so); what msgspec refuses goes to pydantic, whose verdict and words count.
+Decoding is a tenth of the whole cost of an event, so the hot path uses msgspec structs *derived* from the
+pydantic models of ``schemas.events`` (one definition, two decoders). What msgspec takes, pydantic takes with
+the same meaning (a property test keeps it so); what msgspec refuses goes to pydantic, whose verdict and words
+count.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from annotated_types import MaxLen, MinLen
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, StringConstraints, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typing_extensions import is_typeddict
@@ -65,11 +66,11 @@ def _translated(annotation: Any) -> Any:
         return _constrained(_translated(base), metadata)
     if origin in (Union, types.UnionType):
         return Union[tuple(_translated(a) for a in get_args(annotation))]  # noqa: UP007 - built, not written
-    if annotation is events.AwareDatetime or annotation is datetime:
+    if annotation is AwareDatetime or annotation is datetime:
         return Annotated[datetime, msgspec.Meta(tz=True)]
     if is_typeddict(annotation):
         hints = typing.get_type_hints(annotation, include_extras=True)
-        return typing.TypedDict(  # type: ignore[operator,no-any-return]  # mypy knows only literal TypedDicts
+        return typing.TypedDict(  # type: ignore[operator]  # mypy knows only literal TypedDicts
             annotation.__name__, {name: _translated(hint) for name, hint in hints.items()}, total=False
         )
     return annotation
@@ -141,11 +142,14 @@ def _refusal(value: bytes, refused: ValidationError) -> Undecodable:
     except (ValueError, RecursionError) as exc:
         return Undecodable(DeadLetterReason.NOT_JSON, str(exc))
     if not isinstance(body, dict):
-        return Undecodable(DeadLetterReason.INVALID, f"a JSON object was expected, this is {type(body).__name__}")
+        return Undecodable(
+            DeadLetterReason.INVALID, f"a JSON object was expected, this is {type(body).__name__}"
+        )
     version = body.get("schema_version")
     if isinstance(version, int) and version > events.SCHEMA_VERSION:
         return Undecodable(
-            DeadLetterReason.NEWER_SCHEMA_VERSION, f"schema_version {version}, this reads {events.SCHEMA_VERSION}"
+            DeadLetterReason.NEWER_SCHEMA_VERSION,
+            f"schema_version {version}, this reads {events.SCHEMA_VERSION}",
         )
     first = refused.errors(include_url=False, include_input=False, include_context=False)[0]
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):

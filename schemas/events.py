@@ -1,8 +1,8 @@
 """What may be said on ``incident.events``: a discriminated union by ``kind``.
 
-An event says one thing that happened. It carries ``event_id``, ``agency_id``, ``incident_id``, ``occurred_at`` (when
-it happened) and ``recorded_at`` (when CAD wrote it; absent means: at once). Extra fields do no harm. Clocks share the
-topic, because time is data (DESIGN.md, Time).
+An event says one thing that happened. It carries ``event_id``, ``agency_id``, ``incident_id``,
+``occurred_at`` (when it happened) and ``recorded_at`` (when CAD wrote it; absent means: at once). Extra
+fields do no harm. Clocks share the topic, because time is data (DESIGN.md, Time).
 
 These models are the law. ``schemas.decoding`` derives from them the fast decoder of the hot path.
 """
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from schemas.vocabulary import Milestone, ResponseMode, Service
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 """The version of these models. An event of a newer one is dead-lettered by name, not guessed at."""
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -41,7 +41,8 @@ Attributes = TypedDict(
 )
 """What can be said of an incident or a unit, and change. ``None`` takes a statement back.
 
-``first_due_exempt`` is a space-separated list of classes in which this unit does not count for first due, ``*`` for all.
+``first_due_exempt`` is a space-separated list of classes in which this unit does not count for first due,
+``*`` for all.
 """
 
 
@@ -59,7 +60,10 @@ class _Event(BaseModel):
 
 
 class MilestoneEvent(_Event):
-    """A button was pressed or a status written: ``name`` happened at ``occurred_at``, to a unit or to the incident."""
+    """A button was pressed or a status written.
+
+    ``name`` happened at ``occurred_at``, to a unit or to the incident.
+    """
 
     kind: Literal["milestone"] = "milestone"
     unit_id: Identifier | None = None
@@ -67,7 +71,10 @@ class MilestoneEvent(_Event):
 
 
 class CorrectionEvent(_Event):
-    """A milestone's time was wrong: ``was`` (absent: the earliest press) is replaced by ``time`` (absent: withdrawn)."""
+    """A milestone's time was wrong.
+
+    ``was`` (absent: the earliest press) is replaced by ``time`` (absent: withdrawn).
+    """
 
     kind: Literal["correction"] = "correction"
     unit_id: Identifier | None = None
@@ -113,8 +120,9 @@ class ClockEvent(BaseModel):
 class AbsorbedEvent(BaseModel):
     """The whole state of a merged incident, sent by stage one to the incident it was merged into.
 
-    ``state`` is the packed states by incident id, base64 of msgpack (streams.incidents.packing); empty when the merge
-    was undone. ``offset`` is that of the last event applied to the sender: the highest offset of a sender wins.
+    ``state`` is the packed states by incident id, base64 of msgpack (streams.incidents.packing); empty when
+    the merge was undone. ``offset`` is that of the last event applied to the sender: the highest offset of a
+    sender wins.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -132,7 +140,13 @@ IncidentEvent = MilestoneEvent | CorrectionEvent | ChangeEvent | MergeEvent | Di
 """An event a source may write of an incident."""
 
 Event = Annotated[
-    MilestoneEvent | CorrectionEvent | ChangeEvent | MergeEvent | DispositionEvent | ClockEvent | AbsorbedEvent,
+    MilestoneEvent
+    | CorrectionEvent
+    | ChangeEvent
+    | MergeEvent
+    | DispositionEvent
+    | ClockEvent
+    | AbsorbedEvent,
     Field(discriminator="kind"),
 ]
 """Everything that may stand on ``incident.events``."""

@@ -55,7 +55,8 @@ def partition_of(key: str, partitions: int) -> int:
     >>> partition_of("sffd/163664050", 4) in range(4)
     True
     """
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    hashed: int = murmur2(key.encode()) & 0x7FFFFFFF
+    return hashed % partitions
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,8 @@
 """Records of the result topics, as JSON: what one response, one incident, one figure is known to be.
 
-Instants are whole microseconds since the epoch, UTC (Avro's ``timestamp-micros``); spans are whole seconds. Records of
-one key carry a ``revision``: the highest wins, equal revisions are equal bytes (DESIGN.md, Two stages). Defaults are
-left out of the JSON.
+Instants are whole microseconds since the epoch, UTC (Avro's ``timestamp-micros``); spans are whole seconds.
+Records of one key carry a ``revision``: the highest wins, equal revisions are equal bytes (DESIGN.md, Two
+stages). Defaults are left out of the JSON.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag
 
     Attributes:
         revision: see ``Revision``.
-        source: (partition, first offset, last offset) on ``incident.events`` that the incident's events came from.
+        source: (partition, first offset, last offset) on ``incident.events`` that the incident's events came
+            from.
         state: a ``schemas.vocabulary.IncidentState``.
         in_scope: whether it is a FIRE or EMS unit's, so that sections 3 to 5 of the definitions are about it.
         call_at: the incident's ``call_create``, else ``call_arrival``; 0 where there is neither.
@@ -97,7 +98,9 @@ class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag
 
 
 class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="incident", kw_only=True):
-    """One incident (topic ``incidents``); attributes as in ``ResponseRecord``, and:
+    """One incident (topic ``incidents``).
+
+    Attributes as in ``ResponseRecord``, and beside them these.
 
     Attributes:
         type: its type now; ``initial_type`` as first stated.
@@ -132,7 +135,9 @@ class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag
 
 
 class ClockRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="clock", kw_only=True):
-    """The clock of an agency in one partition of stage one, written to the agency's partition of a result topic.
+    """The clock of an agency in one partition of stage one.
+
+    Written to the agency's partition of a result topic.
 
     The agency's clock in stage two is the least over all ``source_partitions``.
     """
@@ -148,14 +153,17 @@ Result = ResponseRecord | IncidentRecord | ClockRecord
 
 
 class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="figure", kw_only=True):
-    """One figure as of ``as_of`` (topics ``figures`` and ``figures.history``), under one edition of the definitions.
+    """One figure as of ``as_of`` (topics ``figures`` and ``figures.history``).
+
+    Under one edition of the definitions.
 
     Attributes:
         series: its key, see ``schemas.series``.
         n: measured values in it; the denominator of percentiles and compliance's base.
         p50: nearest-rank percentiles in whole seconds, -1 where n is 0 (also p90, p95).
         within: values at or under their limit, of ``bound`` values that a target binds.
-        late: the never-ended that stand as breaches; denominator of ``compliance_late_included`` is bound + late.
+        late: the never-ended that stand as breaches; denominator of ``compliance_late_included`` is bound +
+            late.
         excluded: reason to count.
         open: begun and neither measured nor excluded as of now.
         merged: left the counts by a merge.
@@ -201,7 +209,9 @@ class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
 
 
 class UnitRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="unit", kw_only=True):
-    """What one unit is doing (topic ``units``), from its open responses: the latest milestone of the latest of them.
+    """What one unit is doing (topic ``units``), from its open responses.
+
+    The latest milestone of the latest of them.
 
     Attributes:
         status: ``available`` or a unit milestone's name.
@@ -219,7 +229,9 @@ class UnitRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="un
 
 
 class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="health", kw_only=True):
-    """What one partition of one stage has done so far (topic ``health``), written once a second with its commit.
+    """What one partition of one stage has done so far (topic ``health``).
+
+    Written once a second with its commit.
 
     Its Kafka timestamp says when; nothing in it is a wall clock's. Counts are since the generation began.
 

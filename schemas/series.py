@@ -1,7 +1,8 @@
 """Names of series: the key of a figure, and of windows.
 
-``agency/interval/mode/window/by/group``: ``sffd/turnout/EMERGENT/24h/station_area/03``. A window is a rolling one
-(``1h 24h 7d 30d``) or a calendar period (``day:2017-01-01``, ``shift:2017-01-01T08:00``, ``month:2017-01``).
+``agency/interval/mode/window/by/group``: ``sffd/turnout/EMERGENT/24h/station_area/03``. A window is a rolling
+one (``1h 24h 7d 30d``) or a calendar period (``day:2017-01-01``, ``shift:2017-01-01T08:00``,
+``month:2017-01``).
 """
 
 from __future__ import annotations

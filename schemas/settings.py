@@ -43,20 +43,36 @@ class Settings(BaseSettings):
     agencies_dir: Path = Field(
         default=ROOT / "deploy" / "agencies", description="Folder of agencies' files (ID.toml)."
     )
-    partitions: int = Field(default=4, ge=1, le=512, description="Partitions of incident.events and its changelog.")
+    partitions: int = Field(
+        default=4, ge=1, le=512, description="Partitions of incident.events and its changelog."
+    )
     result_partitions: int = Field(default=4, ge=1, le=512, description="Partitions of every result topic.")
-    replication: int = Field(default=1, ge=1, le=9, description="Replication factor of topics Watchroom creates.")
-    commit_interval_s: float = Field(default=1.0, gt=0, le=10, description="Seconds between commits of a transaction.")
-    transaction_timeout_s: float = Field(default=15.0, ge=2, description="Kafka's transaction time-out, seconds.")
-    session_timeout_s: float = Field(default=6.0, ge=6, description="Kafka's group session time-out, seconds.")
-    fetch_max_wait_ms: int = Field(default=50, ge=1, le=5000, description="Longest wait of a fetch, milliseconds.")
-    max_poll_records: int = Field(default=20_000, ge=1, description="Most records handed to an agent at once.")
+    replication: int = Field(
+        default=1, ge=1, le=9, description="Replication factor of topics Watchroom creates."
+    )
+    commit_interval_s: float = Field(
+        default=1.0, gt=0, le=10, description="Seconds between commits of a transaction."
+    )
+    transaction_timeout_s: float = Field(
+        default=15.0, ge=2, description="Kafka's transaction time-out, seconds."
+    )
+    session_timeout_s: float = Field(
+        default=6.0, ge=6, description="Kafka's group session time-out, seconds."
+    )
+    fetch_max_wait_ms: int = Field(
+        default=50, ge=1, le=5000, description="Longest wait of a fetch, milliseconds."
+    )
+    max_poll_records: int = Field(
+        default=20_000, ge=1, description="Most records handed to an agent at once."
+    )
     evict_after_days: int = Field(
         default=40, ge=2, description="Days after its last event that an incident's state is kept."
     )
     exporter_host: str = Field(default="127.0.0.1", description="Address the Prometheus exporter listens on.")
     exporter_port: int = Field(default=9108, ge=0, le=65535, description="Its port; 0 takes a free one.")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files.")
+    log_level: str = Field(
+        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -64,8 +80,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings names them
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags (init) over environment over the TOML file; no .env, no secret files."""
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)

@@ -1,7 +1,7 @@
 """Aware time only: instants are UTC, inside as whole microseconds since 1970, local zones at the edges alone.
 
-Microseconds are Avro's and Parquet's ``timestamp-micros``: exact for every input we accept, and a span is plain
-integer arithmetic (DEFINITIONS.md, 2: floor of the difference in whole seconds).
+Microseconds are Avro's and Parquet's ``timestamp-micros``: exact for every input we accept, and a span is
+plain integer arithmetic (DEFINITIONS.md, 2: floor of the difference in whole seconds).
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ class Topic:
         name: without a generation; see ``topic_name``.
         key: what the key of a record is.
         cleanup: Kafka's ``cleanup.policy``.
-        partitions: ``source`` (setting ``partitions``), ``result`` (setting ``result_partitions``) or ``one``.
+        partitions: ``source`` (setting ``partitions``), ``result`` (setting ``result_partitions``) or
+            ``one``.
         retention_days: None keeps what compaction keeps, or everything.
         max_message_bytes: the largest record.
         generational: whether a rebuild writes a new one.
@@ -42,7 +43,10 @@ class Topic:
     about: str
 
     def config(self) -> dict[str, str]:
-        """The topic's Kafka configuration. LogAppendTime everywhere: the broker's clock is the only one we trust."""
+        """The topic's Kafka configuration.
+
+        LogAppendTime everywhere: the broker's clock is the only one we trust.
+        """
         retention = -1 if self.retention_days is None else self.retention_days * DAY_MS
         config = {
             "cleanup.policy": self.cleanup,

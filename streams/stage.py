@@ -1,8 +1,9 @@
 """The seam between the pure stages and the transport: batches in, sends out, nothing else.
 
-A stage's logic is a plain object, one a partition. The transport gives it what recovery read, then batches in the order
-of the log; it gives back what is to be sent. It knows no clock, no Kafka, no asyncio. The transport knows nothing of
-incidents. Everything one call returns, and the position it moved to, goes into one transaction (DESIGN.md, Exactly once).
+A stage's logic is a plain object, one a partition. The transport gives it what recovery read, then batches in
+the order of the log; it gives back what is to be sent. It knows no clock, no Kafka, no asyncio. The transport
+knows nothing of incidents. Everything one call returns, and the position it moved to, goes into one
+transaction (DESIGN.md, Exactly once).
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ class RecordBatch:
     """What one fetch of one topic-partition brought.
 
     Attributes:
-        begin: the fetch position before it, ``end`` after it: transaction markers and aborted records included, so
-            ``end - begin`` may be more than ``len(values)``, which may be 0.
+        begin: the fetch position before it, ``end`` after it: transaction markers and aborted records
+            included, so ``end - begin`` may be more than ``len(values)``, which may be 0.
         values: raw values; ``keys`` beside them where the stage wants keys, else empty.
         offsets: one a value; a range where the log has no holes.
         stamps: (values so far, append time in ms since the epoch), one entry a Kafka record batch.
@@ -60,14 +61,19 @@ class Logic(Protocol):
         """Take one record that recovery read (committed ones alone, in the order of the log)."""
 
     def loaded(self) -> dict[str, int]:
-        """Recovery is over. Returns topic to next fetch offset as the state says; topics absent start as told by
-        the stage (``Stage.start_at``)."""
+        """Recovery is over. Returns topic to next fetch offset as the state says.
+
+        Topics absent start as told by the stage (``Stage.start_at``).
+        """
 
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Join one batch. The position record, if the stage has one, is among what is returned."""
 
     def tick(self) -> list[Send]:
-        """What was put off; called about once a second and before a commit that ends a partition's ownership."""
+        """What was put off.
+
+        Called about once a second, and before a commit that ends a partition's ownership.
+        """
 
 
 class Stage(NamedTuple):
@@ -76,13 +82,15 @@ class Stage(NamedTuple):
     Attributes:
         name: part of the app's id and of the transactional id (app, stage, partition).
         sources: full names of the topics read; partition p of all of them belongs to one logic.
-        changelog: full name of the plain compacted topic that recovery reads, None: recovery reads the sources.
+        changelog: full name of the plain compacted topic that recovery reads, None: recovery reads the
+            sources.
         read_committed: isolation of the live reader. Recovery always reads committed.
         wants_keys: whether batches carry keys.
         logic: makes the logic of a partition.
-        start_at: ``beginning`` (a topic without a position starts at its first offset) or ``recovered`` (the live
-            reader goes on where recovery stopped reading).
-        also_recovers: full names of topics that recovery reads beside, to no position: the stage's own results.
+        start_at: ``beginning`` (a topic without a position starts at its first offset) or ``recovered`` (the
+            live reader goes on where recovery stopped reading).
+        also_recovers: full names of topics that recovery reads beside, to no position: the stage's own
+            results.
     """
 
     name: str

@@ -34,19 +34,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class _Commands(click.Group):
-    """Imports a command only when it is asked for: `watchroom --help` is quick, and Faust stays out of the readers."""
+    """Imports a command only when it is asked for.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    So `watchroom --help` is quick, and Faust stays out of the readers.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"watchroom.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
@@ -71,15 +74,19 @@ class Context:
 pass_context = click.make_pass_decorator(Context)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--config", type=click.Path(path_type=Path), help="Settings file (default: ./watchroom.toml if there).")
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings file (default: ./watchroom.toml if there)."
+)
 @click.option("--broker", help="Bootstrap servers of a Kafka to use, host:port.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for data and logs.")
 @click.option("--agencies-dir", type=click.Path(path_type=Path), help="Folder of agencies' files.")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="watchroom")
 @click.pass_context
-def main_group(ctx: click.Context, config: Path | None, debug: bool, **flags: Any) -> None:
+def main_group(ctx: click.Context, /, config: Path | None, debug: bool, **flags: Any) -> None:
     """Watchroom: a real-time operations centre for a city's emergency response.
 
     \b
@@ -91,7 +98,10 @@ def main_group(ctx: click.Context, config: Path | None, debug: bool, **flags: An
 
 
 def main() -> None:
-    """Run the command line: errors are one clear sentence and an exit code, never a traceback unless ``--debug``."""
+    """Run the command line.
+
+    Errors are one clear sentence and an exit code, never a traceback unless ``--debug``.
+    """
     debug = "--debug" in sys.argv[1:]
     try:
         main_group(standalone_mode=False)
@@ -115,6 +125,7 @@ def main() -> None:
         if debug:
             raise
         click.echo(
-            f"watchroom: {type(exc).__name__}: {exc}. This is a defect of Watchroom; --debug shows where.", err=True
+            f"watchroom: {type(exc).__name__}: {exc}. This is a defect of Watchroom; --debug shows where.",
+            err=True,
         )
         sys.exit(70)

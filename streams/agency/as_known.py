@@ -1,6 +1,7 @@
 """As known now for T: figures from the records as they are now, windowed at T (DEFINITIONS.md, 4).
 
-What is dated after T and began before it is open; what began later is not there. Golden figures are made this way.
+What is dated after T and began before it is open; what began later is not there. Golden figures are made this
+way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from schemas.times import Micros
 from streams.agency.columns import MODE_NAMES, Columns, Names, Row
 from streams.agency.contributions import INCIDENT, INTERVALS, OPEN, RESPONSE, contributions, groups
 from streams.agency.periods import Calendar
-from streams.agency.tabulate import fill, is_empty, tabulate
+from streams.agency.tabulate import exclusions, fill, is_empty, tabulate
 
 
 class _Ground:
@@ -56,6 +57,7 @@ def figures_as_known(
     """Every figure of an agency as known now for an instant.
 
     Args:
+        agency: its file.
         known: the agency's records, of each key the highest revision.
         as_of: the instant T.
         windows: windows to make, by default all rolling ones and every calendar period there is.
@@ -69,7 +71,7 @@ def figures_as_known(
     for columns in ground.columns.values():
         columns.settle()
     wanted = tuple(windows) if windows is not None else (*ROLLING, *ground.periods)
-    found = []
+    found: list[FigureRecord] = []
     for scope, columns in ground.columns.items():
         for place, interval in enumerate(INTERVALS[scope]):
             for window in wanted:
@@ -98,7 +100,9 @@ def _figures(
             continue
         group = None if by == "all" else columns.group[index - 1][rows]
         stats = tabulate(columns.mode[rows], group, len(names), codes, columns.value[place][rows], flags)
-        for cell in np.flatnonzero(~is_empty(stats)).tolist():
+        cells = np.flatnonzero(~is_empty(stats))
+        there = stats[cells]
+        for cell, numbers, excluded in zip(cells.tolist(), there.tolist(), exclusions(there), strict=True):
             mode, name = MODE_NAMES[cell // len(names)], names[cell % len(names)]
             figure = FigureRecord(
                 series=series_key(ground.agency.id, interval, mode, window, by, name),
@@ -112,4 +116,4 @@ def _figures(
                 edition=EDITION.edition,
                 simulated=ground.simulated,
             )
-            yield fill(figure, stats[cell])
+            yield fill(figure, numbers, excluded)

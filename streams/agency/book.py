@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,23 +26,49 @@ from streams.agency.contributions import (
 )
 from streams.agency.periods import Calendar
 from streams.agency.running import Running
-from streams.agency.tabulate import Stats, fill, is_empty, tabulate
+from streams.agency.tabulate import Stats, exclusions, fill, is_empty, tabulate
 from streams.agency.units import Units
 
 KEPT: Micros = 62 * DAY
 """How long after it was over a record is kept."""
 
 PERIOD_KEPT: Micros = 31 * DAY
-"""How long after its end a calendar period's figures are kept: never longer than the records it is made of."""
+"""How long after its end a calendar period's figures are kept: never longer than the records it is made
+of.
+"""
 
 _GROUPED = BREAKDOWNS[1:]
+
+
+class Told(NamedTuple):
+    """A figure that changed.
+
+    Attributes:
+        gone: nothing is in it any more, so that its series must not stay behind; the figure has n = 0.
+    """
+
+    series: str
+    figure: FigureRecord
+    gone: bool
+
+
 _NO_PLACE = ("UNKNOWN",) * len(_GROUPED)
 
 
 class Entry:
     """A record as the book holds it."""
 
-    __slots__ = ("contributions", "forget_at", "groups", "mode", "over", "periods", "revision", "row", "scope")
+    __slots__ = (
+        "contributions",
+        "forget_at",
+        "groups",
+        "mode",
+        "over",
+        "periods",
+        "revision",
+        "row",
+        "scope",
+    )
 
     def __init__(self, scope: str, row: int) -> None:
         self.scope = scope
@@ -97,8 +124,6 @@ class Book:
         self._simulated = agency.simulated
         self._stale: set[tuple[str, str]] = set()
         self._grouped: dict[tuple[str, str, str], Stats] = {}
-        self._unshown: dict[str, FigureRecord] = {}
-        self._unshown_grouped: dict[str, FigureRecord] = {}
 
     # In
 
@@ -125,7 +150,10 @@ class Book:
         return True
 
     def _replace(self, key: str, entry: Entry, record: ResponseRecord | IncidentRecord) -> None:
-        """Take back what the record contributed and add what it contributes now; no trace of the old value stays."""
+        """Take back what the record contributed and add what it contributes now.
+
+        No trace of the old value stays.
+        """
         new = contributions(record, entry.scope, self.agency)
         place = record.place
         mode = place.mode if place is not None else MODE_NAMES[-1]
@@ -134,7 +162,9 @@ class Book:
         periods = self._periods_of(record.call_at) if counted and record.call_at else ()
         held = tuple(name for name in entry.periods if name in self._periods)
         finished = over(record)
-        if (mode, where, periods) == (entry.mode, entry.groups, held) and len(new) == len(entry.contributions):
+        if (mode, where, periods) == (entry.mode, entry.groups, held) and len(new) == len(
+            entry.contributions
+        ):
             changed = [(i, c) for i, c in enumerate(entry.contributions) if c != new[i]]
             added = [(i, new[i]) for i, _ in changed]
         else:
@@ -142,7 +172,13 @@ class Book:
         put = self._running.put
         put(key, entry.scope, entry.mode, held, changed, -1)
         self._unfinish(held, entry.over, -1)
-        entry.contributions, entry.mode, entry.groups, entry.periods, entry.over = new, mode, where, periods, finished
+        entry.contributions, entry.mode, entry.groups, entry.periods, entry.over = (
+            new,
+            mode,
+            where,
+            periods,
+            finished,
+        )
         put(key, entry.scope, mode, periods, added, 1)
         self._unfinish(periods, finished, 1)
         if changed or added:
@@ -222,8 +258,8 @@ class Book:
 
     # Out: the whole
 
-    def figures(self, *, histogram: bool = False) -> Iterator[tuple[str, FigureRecord | None]]:
-        """The figures of the whole that changed since they were last asked for; None for a series that is no more.
+    def figures(self, *, histogram: bool = False) -> Iterator[Told]:
+        """The figures of the whole that changed since they were last asked for.
 
         Args:
             histogram: send the histograms of 24 h and 30 d along.
@@ -235,23 +271,23 @@ class Book:
             interval, mode, window = cell
             self._stale.add((interval, window))
             series = series_key(self.agency.id, interval, mode, window, "all", "all")
+            figure = self._figure(series, interval, mode, window, "all", "all")
             tally = running.tallies.get(cell)
             if tally is None or tally.empty:
                 running.tallies.pop(cell, None)
-                self._unshown[series] = self._figure(series, interval, mode, window, "all", "all")
-                if series in self.published:
-                    del self.published[series]
-                    yield series, None
+                if self.published.pop(series, None) is not None:
+                    yield Told(series, figure, gone=True)
                 continue
-            figure = tally.fill(self._figure(series, interval, mode, window, "all", "all"))
-            self._unshown[series] = figure
+            tally.fill(figure)
             if histogram and window in ("24h", "30d"):
                 figure.histogram = dict(sorted(tally.bins.items()))
             self.published[series] = window
-            yield series, figure
+            yield Told(series, figure, gone=False)
         running.dirty.clear()
 
-    def _figure(self, series: str, interval: str, mode: str, window: str, by: str, group: str) -> FigureRecord:
+    def _figure(
+        self, series: str, interval: str, mode: str, window: str, by: str, group: str
+    ) -> FigureRecord:
         assert self.clock is not None
         return FigureRecord(
             series=series,
@@ -269,7 +305,7 @@ class Book:
 
     # Out: the breakdowns
 
-    def grouped(self) -> Iterator[tuple[str, FigureRecord | None]]:
+    def grouped(self) -> Iterator[Told]:
         """The figures of the breakdowns that changed since they were last asked for."""
         if self.clock is None or not self._stale:
             return
@@ -299,9 +335,7 @@ class Book:
             inside = (code >= 0) & (columns.period[_kind(window)] == self._periods[window].code)
         return np.flatnonzero(inside)
 
-    def _changed(
-        self, interval: str, window: str, by: str, names: list[str], stats: Stats
-    ) -> Iterator[tuple[str, FigureRecord | None]]:
+    def _changed(self, interval: str, window: str, by: str, names: list[str], stats: Stats) -> Iterator[Told]:
         key, count = (interval, window, by), len(names)
         before = self._grouped.get(key)
         aligned = np.zeros_like(stats)
@@ -318,35 +352,26 @@ class Book:
             self._grouped[key] = stats
         else:
             self._grouped.pop(key, None)
-        for cell in different.tolist():
-            mode, group = MODE_NAMES[cell // count], names[cell % count]
-            series = series_key(self.agency.id, interval, mode, window, by, group)
-            figure = self._figure(series, interval, mode, window, by, group)
-            self._unshown_grouped[series] = figure
-            if empty[cell]:
-                if series in self.published:
-                    del self.published[series]
-                    yield series, None
-                continue
-            self.published[series] = window
-            yield series, fill(figure, stats[cell])
-
-    # History
-
-    def shown(self) -> list[FigureRecord]:
-        """Figures of the whole that changed since the last minute that was kept; an emptied one has n = 0."""
-        found, self._unshown = list(self._unshown.values()), {}
-        return found
-
-    def shown_grouped(self) -> list[FigureRecord]:
-        """The same of the breakdowns, since the last hour that was kept."""
-        found, self._unshown_grouped = list(self._unshown_grouped.values()), {}
-        return found
+        rows = stats[different]
+        for cell, numbers, excluded, gone in zip(
+            different.tolist(), rows.tolist(), exclusions(rows), empty[different].tolist(), strict=True
+        ):
+            name, group = MODE_NAMES[cell // count], names[cell % count]
+            series = series_key(self.agency.id, interval, name, window, by, group)
+            figure = self._figure(series, interval, name, window, by, group)
+            if not gone:
+                self.published[series] = window
+                yield Told(series, fill(figure, numbers, excluded), gone=False)
+            elif self.published.pop(series, None) is not None:
+                yield Told(series, figure, gone=True)
 
     # Periods
 
     def settle_periods(self) -> None:
-        """Find the periods that have become final, or are no longer: their figures are told once more as such."""
+        """Find the periods that have become final, or are no longer.
+
+        Their figures are told once more as such.
+        """
         assert self.clock is not None
         final = {n for n, state in self._periods.items() if not state.unfinished and state.end <= self.clock}
         turned = final ^ (self._final & self._periods.keys())

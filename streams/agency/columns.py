@@ -1,4 +1,7 @@
-"""What each record last contributed, in columns: the ground from which breakdowns and as-of figures are made."""
+"""What each record last contributed, in columns.
+
+The ground from which breakdowns and as-of figures are made.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ class Row(NamedTuple):
 
 
 class Columns:
-    """The columns of one scope. Rows put are settled in bulk: many revisions of a record between two looks cost one."""
+    """The columns of one scope.
+
+    Rows put are settled in bulk: many revisions of a record between two looks cost one.
+    """
 
     def __init__(self, intervals: int, breakdowns: int) -> None:
         self._nothing: tuple[Contribution, ...] = (NOTHING,) * intervals

@@ -1,6 +1,9 @@
-"""What one record adds to the figures: per interval a code, a value, an instant and flags, all small integers.
+"""What one record adds to the figures.
 
-The same codes serve the running tallies, the columns and the as-of questions, so a figure means the same in all.
+Per interval a code, a value, an instant and flags, all small integers.
+
+The same codes serve the running tallies, the columns and the as-of questions, so a figure means the same in
+all.
 """
 
 from __future__ import annotations
@@ -64,7 +67,9 @@ def contribution(measure: Measure) -> Contribution:
     return _CODE[measure.reason], -1, measure.at, flags
 
 
-def contributions(record: ResponseRecord | IncidentRecord, scope: str, agency: Agency) -> tuple[Contribution, ...]:
+def contributions(
+    record: ResponseRecord | IncidentRecord, scope: str, agency: Agency
+) -> tuple[Contribution, ...]:
     """What a record adds, one a place of ``INTERVALS[scope]``; empty where it counts nowhere."""
     if record.state == IncidentState.VOID.value or not record.in_scope:
         return ()
@@ -81,7 +86,10 @@ def contributions(record: ResponseRecord | IncidentRecord, scope: str, agency: A
 
 
 def over(record: ResponseRecord | IncidentRecord) -> bool:
-    """Whether nothing of the record will change but by corrections: its incident has ended, or it counts nowhere."""
+    """Whether nothing of the record will change but by corrections.
+
+    Its incident has ended, or it counts nowhere.
+    """
     return record.closed_at != 0 or record.state in _OVER or not record.in_scope
 
 

@@ -1,6 +1,7 @@
 """One partition of stage two: records in, figures and units out. Pure; no changelog, nothing can drift.
 
-Recovery gives it the result topics whole, then its own ``figures``, so that series it no longer holds are taken away.
+Recovery gives it the result topics whole, then its own ``figures``, so that series it no longer holds are
+taken away.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import msgspec
 from schemas import keys, records
 from schemas.agency import Agency
 from schemas.errors import GenerationMismatch
-from schemas.records import ClockRecord, FigureRecord
+from schemas.records import ClockRecord
 from schemas.series import series_parts
 from schemas.times import HOUR, MINUTE, Micros
-from streams.agency.book import Book
+from streams.agency.book import Book, Told
 from streams.stage import Pair, RecordBatch, Send
 
 
 class Layout(NamedTuple):
-    """Names a partition of stage two must know: topics' full names in Kafka, and how many partitions they have."""
+    """Names a partition of stage two must know.
+
+    Topics' full names in Kafka, and how many partitions they have.
+    """
 
     responses: str
     incidents: str
@@ -50,6 +54,9 @@ class Partition:
         self._last_event_ms = 0
         self._figures: list[Pair] = []
         self._history: list[Pair] = []
+        # What changed since the last minute (breakdowns: hour) that was kept as shown, by agency and series.
+        self._shown: dict[str, dict[bytes, bytes]] = {}
+        self._shown_grouped: dict[str, dict[bytes, bytes]] = {}
 
     # Recovery
 
@@ -78,8 +85,8 @@ class Partition:
         self._positions[topic] = batch.end
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
-        for book in self._books.values():
-            self._tell_all(book.figures())
+        for agency_id, book in self._books.items():
+            self._tell_all(book.figures(), self._shown[agency_id])
         return self._collect()
 
     def _take(self, topic: str, key: bytes, value: bytes, *, telling: bool) -> None:
@@ -108,6 +115,7 @@ class Partition:
             if agency is None:
                 return None
             book = self._books[agency_id] = Book(agency)
+            self._shown[agency_id], self._shown_grouped[agency_id] = {}, {}
         return book
 
     def _advance(self, book: Book, clock: Micros, *, telling: bool) -> None:
@@ -118,11 +126,12 @@ class Partition:
             return
         self._figures.extend((series.encode(), None) for series in book.forget_periods())
         book.settle_periods()
-        self._tell_all(book.figures(histogram=True))
-        self._keep_shown(book.shown())
+        shown, grouped = self._shown[book.agency.id], self._shown_grouped[book.agency.id]
+        self._tell_all(book.figures(histogram=True), shown)
+        self._keep(shown)
         if before is None or clock // HOUR != before // HOUR:
-            self._tell_all(book.grouped())
-            self._keep_shown(book.shown_grouped())
+            self._tell_all(book.grouped(), grouped)
+            self._keep(grouped)
 
     def tick(self) -> list[Send]:
         """The breakdowns and units that changed, what was left behind, and how this partition does."""
@@ -131,8 +140,8 @@ class Partition:
             if book.clock is None:
                 continue
             book.settle_periods()
-            self._tell_all(book.figures())
-            self._tell_all(book.grouped())
+            self._tell_all(book.figures(), self._shown[agency_id])
+            self._tell_all(book.grouped(), self._shown_grouped[agency_id])
             for unit in sorted(book.units.dirty):
                 key = f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
                 units.append((key, records.encode(book.units.record(agency_id, unit, book.clock))))
@@ -160,14 +169,21 @@ class Partition:
 
     # Sends
 
-    def _tell_all(self, figures: Iterable[tuple[str, FigureRecord | None]]) -> None:
-        encode = records.encode
-        self._figures.extend((s.encode(), None if figure is None else encode(figure)) for s, figure in figures)
+    def _tell_all(self, figures: Iterable[Told], shown: dict[bytes, bytes]) -> None:
+        """Write figures that changed, and remember each as what would be shown at the next minute or hour."""
+        encode, out = records.encode, self._figures
+        for series, figure, gone in figures:
+            key, value = series.encode(), encode(figure)
+            out.append((key, None if gone else value))
+            if figure.histogram:
+                figure.histogram = {}
+                value = encode(figure)
+            shown[key] = value
 
-    def _keep_shown(self, figures: list[FigureRecord]) -> None:
-        for figure in figures:
-            figure.histogram = {}
-            self._history.append((figure.series.encode(), records.encode(figure)))
+    def _keep(self, shown: dict[bytes, bytes]) -> None:
+        """Write what is shown now to the history; an emptied figure has n = 0 there."""
+        self._history.extend(shown.items())
+        shown.clear()
 
     def _collect(self) -> list[Send]:
         sends = []

@@ -33,7 +33,8 @@ class Calendar:
             if len(self._kept) > 100_000:
                 self._kept.clear()
             if not whole:
-                # A shift or a day begins within this hour (zones off the hour, shifts at half past): ask each time.
+                # A shift or a day begins within this hour (zones off the hour, shifts at half past): ask each
+                # time.
                 return self._of(instant)
             self._kept[hour] = kept
         return kept

@@ -1,7 +1,7 @@
 """The figures of the whole (breakdown ``all``), kept up contribution by contribution, told with every batch.
 
-Rolling windows hold what is dated after their edge, (as_of - w, ...): live there is no upper end, so that an event
-counts the moment it is read. What leaves a window is found by its date, never by looking at everything.
+Rolling windows hold what is dated after their edge, (as_of - w, ...): live there is no upper end, so that an
+event counts the moment it is read. What leaves a window is found by its date, never by looking at everything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Running:
         """Make empty tallies.
 
         Args:
-            current: gives (scope, mode, contributions) that a record's key stands for now, None when forgotten.
+            current: gives (scope, mode, contributions) that a record's key stands for now, None when
+                forgotten.
         """
         self.tallies: dict[Cell, Tally] = {}
         self.dirty: set[Cell] = set()
@@ -74,7 +75,8 @@ class Running:
                 if code == OPEN or at > self._edges[index]:
                     self._add((interval, mode, window), contribution, sign)
                     if pending:
-                        # It leaves the shortest window that holds it first, and is then put into the next one's queue.
+                        # It leaves the shortest window that holds it first, and is then put into the next
+                        # one's queue.
                         heappush(self._leaving[index], (at, key, place))
                         pending = False
 
@@ -92,7 +94,7 @@ class Running:
         while queue and queue[0][0] <= edge:
             leaving = heappop(queue)
             if leaving == last:
-                continue  # taken back and put again since: it stands in the queue twice, and in the window once
+                continue  # taken back and put again since: twice in the queue, once in the window
             last = leaving
             at, key, place = leaving
             current = self._current(key)

@@ -12,7 +12,10 @@ NAME = "agency"
 
 
 def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, worker: str) -> Stage:
-    """Stage two: ``responses`` and ``incidents`` to ``figures``, ``figures.history`` and ``units``, by agency."""
+    """Stage two: ``responses`` and ``incidents`` to ``figures``, ``figures.history`` and ``units``.
+
+    By agency.
+    """
 
     def name(topic: str) -> str:
         return topics.topic_name(topic, generation)

@@ -1,4 +1,7 @@
-"""Figures of many groups at once, from columns: counts by bincount, percentiles by one sort. Nearest rank, exact."""
+"""Figures of many groups at once, from columns: counts by bincount, percentiles by one sort.
+
+Nearest rank, exact.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,12 @@ def tabulate(
     """The stats of every cell; cell ``m * groups + g`` is of mode ``MODE_NAMES[m]`` and group ``g``.
 
     Args:
+        mode: the place of each row's mode in ``MODE_NAMES``.
         group: the group of each row, None for the whole.
         groups: how many groups there are.
-        code, value, flags: of the rows that are in the window, one entry a row.
+        code: of each row that is in the window; measured, open, merged or excluded.
+        value: whole seconds of each row that is measured.
+        flags: of each row, see ``streams.agency.contributions``.
     """
     cells = len(MODE_NAMES) * groups
     stats = np.zeros((cells, WIDTH), np.int64)
@@ -85,12 +91,25 @@ def is_empty(stats: Stats) -> npt.NDArray[np.bool_]:
     return np.asarray(stats[:, :_CODES].sum(axis=1) == 0)
 
 
-def fill(figure: FigureRecord, row: npt.NDArray[np.int64]) -> FigureRecord:
-    """Write one cell's stats into a figure."""
-    numbers = row.tolist()
+def fill(figure: FigureRecord, numbers: list[int], excluded: dict[str, int]) -> FigureRecord:
+    """Write one cell's stats, and what of it is excluded, into a figure."""
     figure.n, figure.open, figure.merged = numbers[MEASURED], numbers[OPEN], numbers[MERGED]
-    figure.p50, figure.p90, figure.p95 = numbers[_P50], numbers[_P90], numbers[_P95]
-    figure.bound, figure.within, figure.late = numbers[_BOUND], numbers[_WITHIN], numbers[_LATE]
-    figure.excluded = {REASONS[i]: count for i, count in enumerate(numbers[EXCLUDED:_CODES]) if count}
-    figure.standing = {STANDINGS[i + 1]: count for i, count in enumerate(numbers[_STANDING:]) if count}
+    figure.bound, figure.within, figure.late = numbers[_BOUND : _LATE + 1]
+    figure.p50, figure.p90, figure.p95 = numbers[_P50 : _P95 + 1]
+    if excluded:
+        figure.excluded = excluded
+    if any(numbers[_STANDING:]):
+        figure.standing = {STANDINGS[i + 1]: count for i, count in enumerate(numbers[_STANDING:]) if count}
     return figure
+
+
+def exclusions(stats: Stats) -> list[dict[str, int]]:
+    """Of each cell, the reasons of what is excluded and how many, in the order of ``REASONS``."""
+    found: list[dict[str, int]] = [{} for _ in range(len(stats))]
+    counts = stats[:, EXCLUDED:_CODES]
+    cells, reasons = np.nonzero(counts)
+    for cell, reason, count in zip(
+        cells.tolist(), reasons.tolist(), counts[cells, reasons].tolist(), strict=True
+    ):
+        found[cell][REASONS[reason]] = count
+    return found

@@ -1,4 +1,7 @@
-"""One figure's running sums: a histogram of one-second bins that merges by addition and forgets by subtraction."""
+"""One figure's running sums.
+
+A histogram of one-second bins that merges by addition and forgets by subtraction.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ from streams.agency.contributions import (
 )
 
 _BLOCK = 7
-"""Bins are summed in blocks of 2**7 seconds, so that a percentile walks tens of blocks, not thousands of bins."""
+"""Bins are summed in blocks of 2**7 seconds, so that a percentile walks tens of blocks, not thousands of
+bins.
+"""
 
 
 class Tally:

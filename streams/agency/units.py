@@ -44,9 +44,16 @@ class Units:
         if not working:
             since, unit_type = self._ended.get(unit, (0, ""))
             return UnitRecord(
-                agency_id=agency_id, unit_id=unit, status=AVAILABLE, since=since, unit_type=unit_type, as_of=as_of
+                agency_id=agency_id,
+                unit_id=unit,
+                status=AVAILABLE,
+                since=since,
+                unit_type=unit_type,
+                as_of=as_of,
             )
-        latest = max(working.values(), key=lambda r: (r.milestones.get("dispatch", r.began_at), r.incident_id))
+        latest = max(
+            working.values(), key=lambda r: (r.milestones.get("dispatch", r.began_at), r.incident_id)
+        )
         since, _, status = max(
             ((at, _ORDER[name], name) for name, at in latest.milestones.items() if name in _ORDER),
             default=(latest.began_at, 0, "dispatch"),

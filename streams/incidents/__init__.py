@@ -1,5 +1,8 @@
-"""Stage one, by incident: events joined into incident state, and from it the records of incidents and responses.
+"""Stage one, by incident.
 
-The data's way through: ``partition`` (a batch in, sends out) decodes, ``state`` joins, ``milestones`` says what stands,
-``intervals`` measures, ``limits`` judges, ``emit`` writes the records, ``packing`` keeps the state. All pure but ``agent``.
+Events joined into incident state, and from it the records of incidents and responses.
+
+The data's way through: ``partition`` (a batch in, sends out) decodes, ``state`` joins, ``milestones`` says
+what stands, ``intervals`` measures, ``limits`` judges, ``emit`` writes the records, ``packing`` keeps the
+state. All pure but ``agent``.
 """

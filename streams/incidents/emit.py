@@ -41,7 +41,9 @@ class _Setting:
 
     __slots__ = ("call_at", "closed_at", "incident", "merged_at", "merged_into", "revision", "source")
 
-    def __init__(self, incident: Incident, partition: int, call_at: Micros, closed_at: Micros, by_rule: Micros) -> None:
+    def __init__(
+        self, incident: Incident, partition: int, call_at: Micros, closed_at: Micros, by_rule: Micros
+    ) -> None:
         self.incident = incident
         self.revision = (incident.last_offset, by_rule)
         self.source = (partition, incident.first_offset, incident.last_offset)
@@ -55,6 +57,8 @@ def emit(incident: Incident, agency: Agency, clock: Micros | None, partition: in
     """All records of an incident as of the agency's clock.
 
     Args:
+        incident: its state; read, not changed.
+        agency: its file.
         clock: the agency's clock in this partition, None before its sources have spoken.
         partition: the source partition the incident lives on.
     """
@@ -169,7 +173,9 @@ def _response(
         merged_at=setting.merged_at,
         merged_into=setting.merged_into,
         milestones=dict(sorted(response.times.items())),
-        intervals=measure_response(unit, facts, rules, closed, incident_over=over) if measured else _NO_MEASURES,
+        intervals=measure_response(unit, facts, rules, closed, incident_over=over)
+        if measured
+        else _NO_MEASURES,
     )
     if out_of_order(response.times, of_incident=False):
         record.flags = [Flag.OUT_OF_ORDER.value]
@@ -190,4 +196,6 @@ def _void_the_gone(setting: _Setting, emitted: Emitted) -> None:
                 source=setting.source,
                 state=IncidentState.VOID.value,
             )
-            emitted.responses.append((response_key(incident.agency_id, incident.incident_id, unit, ordinal), record))
+            emitted.responses.append(
+                (response_key(incident.agency_id, incident.incident_id, unit, ordinal), record)
+            )

@@ -1,8 +1,9 @@
 """Every interval and exclusion of DEFINITIONS.md, 3, with the limits and standing breaches of section 5.
 
-Each function takes what stands and gives a ``Measure``. While a response (or incident) has not ended, a missing
-milestone leaves the interval open; after closing by rule it is ``never_closed``. Otherwise the reasons are tried in the
-order of the definitions (``schemas/definitions``), and the first that fits names the exclusion.
+Each function takes what stands and gives a ``Measure``. While a response (or incident) has not ended, a
+missing milestone leaves the interval open; after closing by rule it is ``never_closed``. Otherwise the
+reasons are tried in the order of the definitions (``schemas/definitions``), and the first that fits names the
+exclusion.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from streams.incidents.limits import Limit, ever_red, limit_of, red
 from streams.incidents.milestones import View
 from streams.incidents.place import Placed, place_of
 from streams.incidents.state import INCIDENT, Facts
+
 
 class Ended:
     """How far the thing measured is: its end, the closing by rule, or neither.
@@ -31,7 +33,10 @@ class Ended:
         self.closed = closed
 
     def without(self, reason: str) -> Measure:
-        """What a missing milestone makes of an interval: open, ``never_closed``, or excluded as ``reason``."""
+        """What a missing milestone makes of an interval.
+
+        Open, ``never_closed``, or excluded as ``reason``.
+        """
         if self.end is not None:
             return Measure(-1, reason, self.end)
         if self.closed is not None:
@@ -49,7 +54,7 @@ def _span(start: Micros, end: Micros, too_long_s: int) -> Measure:
 
 
 def turnout(unit: Placed, ended: Ended, rules: Rules) -> Measure:
-    """dispatch -> enroute_to_scene."""
+    """Dispatch -> enroute_to_scene."""
     times = unit.response.times
     dispatch, enroute, arrival = times.get("dispatch"), times.get("enroute_to_scene"), unit.arrival
     if dispatch is None:
@@ -83,7 +88,7 @@ def travel(unit: Placed, ended: Ended, rules: Rules) -> Measure:
 
 
 def commitment(unit: Placed, ended: Ended, rules: Rules) -> Measure:
-    """dispatch -> the response's own end."""
+    """Dispatch -> the response's own end."""
     dispatch, end = unit.response.times.get("dispatch"), unit.response.end
     if dispatch is None:
         return ended.without("dispatch_missing")
@@ -216,14 +221,19 @@ class Due:
         return travel(self.first, ended, rules)
 
     def clocked(self) -> Placed | None:
-        """Whose clock is the incident's: the first arriving unit, else the first under way, else the first sent."""
+        """Whose clock is the incident's.
+
+        The first arriving unit, else the first under way, else the first sent.
+        """
         if self.first is not None:
             return self.first
         if not self.sent:
             return None
         under_way = [unit for unit in self.sent if "enroute_to_scene" in unit.response.times]
         if under_way:
-            return min(under_way, key=lambda u: (u.response.times["enroute_to_scene"], *u.dispatch_order()[1:]))
+            return min(
+                under_way, key=lambda u: (u.response.times["enroute_to_scene"], *u.dispatch_order()[1:])
+            )
         return min(self.sent, key=Placed.dispatch_order)
 
 
@@ -232,13 +242,15 @@ class Case:
 
     Attributes:
         units: its FIRE and EMS responses.
-        lead: the unit whose mode, class and area are the incident's: the first arriving of those that count, else
-            the first dispatched; None where no unit was sent.
+        lead: the unit whose mode, class and area are the incident's: the first arriving of those that count,
+            else the first dispatched; None where no unit was sent.
     """
 
     __slots__ = ("closed", "due", "facts", "lead", "place", "rules", "seen", "units")
 
-    def __init__(self, seen: View, units: list[Placed], facts: Facts, rules: Rules, closed: Micros | None) -> None:
+    def __init__(
+        self, seen: View, units: list[Placed], facts: Facts, rules: Rules, closed: Micros | None
+    ) -> None:
         self.seen = seen
         self.units = units
         self.facts = facts
@@ -272,9 +284,13 @@ def measure_incident(case: Case) -> dict[str, Measure]:
         "call_answering": to(
             ring, "call_arrival_missing", answer, "call_answered_missing", "answered_before_arrival"
         ),
-        "call_taking": to(ring, "call_arrival_missing", create, "call_create_missing", "create_before_arrival"),
+        "call_taking": to(
+            ring, "call_arrival_missing", create, "call_create_missing", "create_before_arrival"
+        ),
         "dispatching": to(create, "call_create_missing", dispatch, "no_dispatch", "dispatch_before_create"),
-        "alarm_processing": to(answer, "call_answered_missing", dispatch, "no_dispatch", "dispatch_before_answer"),
+        "alarm_processing": to(
+            answer, "call_answered_missing", dispatch, "no_dispatch", "dispatch_before_answer"
+        ),
         "alarm_processing_neris": to(
             ring, "call_arrival_missing", dispatch, "no_dispatch", "dispatch_before_arrival"
         ),
@@ -296,7 +312,10 @@ def measure_incident(case: Case) -> dict[str, Measure]:
 
 
 def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, Micros | None]) -> None:
-    """Limits and standing breaches of an incident's intervals; ``travel_als`` where the agency measures it."""
+    """Limits and standing breaches of an incident's intervals.
+
+    ``travel_als`` where the agency measures it.
+    """
     dues = {"travel_first_due": case.due}
     if case.rules.measure_als:
         als = Due([unit for unit in case.units if unit.als])
@@ -328,7 +347,8 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
         under_way = [
             (enroute, u.response.end, own.seconds)
             for u, own in clocks
-            if (enroute := u.response.times.get("enroute_to_scene")) is not None and u.response.end is not None
+            if (enroute := u.response.times.get("enroute_to_scene")) is not None
+            and u.response.end is not None
         ]
         late = ever_red(under_way)
         downgrades = [own.passed for _, own in clocks if own.passed is not None]

@@ -1,4 +1,7 @@
-"""The limit that binds an interval, and whether a breach stands (DEFINITIONS.md, 2 and 5). Pure judgement of the end."""
+"""The limit that binds an interval, and whether a breach stands (DEFINITIONS.md, 2 and 5).
+
+Pure judgement of the end.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,22 @@ NO_LIMIT = Limit(None, binding=False)
 
 
 def limit_of(
-    interval: str, facts: Facts, unit: str, place: Place, rules: Rules, start: Micros | None, until: Micros | None
+    interval: str,
+    facts: Facts,
+    unit: str,
+    place: Place,
+    rules: Rules,
+    start: Micros | None,
+    until: Micros | None,
 ) -> Limit:
     """The limit of an interval that runs from ``start``, given what changed under way.
 
     Args:
+        interval: its id.
+        facts: what was said of the incident.
+        place: the final mode, class and priority.
+        rules: the agency's, in force at call time.
+        start: the instant it runs from, None where there is none.
         unit: whose mode, class and priority count; the incident's stand in where the unit has none.
         until: its end milestone, or the end of its response or incident; None while it runs.
     """
@@ -83,7 +97,12 @@ def _changed_under_way(
         return rules.target(interval, mode, class_, priority)
 
     moments = sorted(
-        {occurred for changes in histories for occurred, _ in changes if start < occurred < (until or occurred + 1)}
+        {
+            occurred
+            for changes in histories
+            for occurred, _ in changes
+            if start < occurred < (until or occurred + 1)
+        }
     )
     target = limit = target_at(start)
     for changed in moments:

@@ -23,7 +23,8 @@ class Response:
 
     Attributes:
         times: milestone to its earliest standing press within the response.
-        end: the earliest of its unit_clear, its canceled_enroute and the first incident_clear not before its dispatch.
+        end: the earliest of its unit_clear, its canceled_enroute and the first incident_clear not before its
+            dispatch.
         own_end: whether it has an end of its own, not the incident's alone.
     """
 
@@ -67,7 +68,10 @@ class View:
         return times.get("call_create", times.get("call_arrival"))
 
     def closed_at(self, clock: Micros | None) -> Micros | None:
-        """When the rule closed it, as of the agency's clock; None where it ended by itself or is still talked of."""
+        """When the rule closed it, as of the agency's clock.
+
+        None where it ended by itself or is still talked of.
+        """
         if self.ended is not None or clock is None or clock < self.last_recorded + SILENCE:
             return None
         return self.last_recorded + SILENCE
@@ -76,8 +80,8 @@ class View:
 def standing(presses: list[Press], corrections: dict[Micros, Correction]) -> list[Press]:
     """The presses of one milestone that stand after its corrections, in order.
 
-    Corrections act in the order of (recorded_at, event_id) on what was recorded up to then: each voids what stands at
-    ``was`` (or the earliest that stands), and its new time is itself a press.
+    Corrections act in the order of (recorded_at, event_id) on what was recorded up to then: each voids what
+    stands at ``was`` (or the earliest that stands), and its new time is itself a press.
     """
     stands = list(presses)
     for was, (recorded, _, time) in sorted(corrections.items(), key=lambda item: item[1]):
@@ -118,13 +122,18 @@ def view(facts: Facts) -> View:
     for unit in sorted(by_unit):
         if unit:
             responses.extend(_responses(unit, by_unit[unit], clears))
-    seen = View({name: presses[0][0] for name, presses in of_incident.items()}, responses, facts.last_recorded)
+    seen = View(
+        {name: presses[0][0] for name, presses in of_incident.items()}, responses, facts.last_recorded
+    )
     seen.ended = _incident_end(responses, clears)
     return seen
 
 
 def _responses(unit: str, names: dict[str, list[Press]], clears: Iterable[Press]) -> list[Response]:
-    """The responses of one unit: a dispatch begins a new one if an end at or after the current one's lies before it."""
+    """The responses of one unit.
+
+    A dispatch begins a new one if an end at or after the current one's lies before it.
+    """
     dispatches = names.get("dispatch")
     if dispatches is None or len(dispatches) == 1:
         found = [Response(unit, 1, {name: presses[0][0] for name, presses in names.items()})] if names else []

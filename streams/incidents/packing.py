@@ -1,6 +1,7 @@
 """Incident states and positions as bytes: changelog values and what a merged incident sends.
 
-A changelog value begins with a header of fixed size (format, when it is next due, whether it has ended), so that
+A changelog value begins with a header of fixed size (format, when it is next due, whether it has ended), so
+that
 recovery need not open what nobody asks for: states stay packed until an event touches them.
 """
 
@@ -100,7 +101,10 @@ def unpack_position(value: bytes) -> Position:
 
 
 def pack_package(package: Package) -> str:
-    """What a merged incident sends, as text that fits an event; empty for nothing. Equal content, equal text."""
+    """What a merged incident sends, as text that fits an event; empty for nothing.
+
+    Equal content, equal text.
+    """
     return base64.b64encode(_encode_in_order(package)).decode() if package else ""
 
 

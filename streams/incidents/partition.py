@@ -5,13 +5,23 @@ Pure: the same batches give the same sends. Time comes in as clock records; each
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from schemas import events, keys, records
 from schemas.agency import Agency
-from schemas.decoding import Absorbed, Change, Clock, Correction, Disposition, Merge, Milestone, Undecodable, decode
+from schemas.decoding import (
+    Absorbed,
+    Change,
+    Clock,
+    Correction,
+    Disposition,
+    Merge,
+    Milestone,
+    Undecodable,
+    decode,
+)
 from schemas.times import DAY, HOUR, MINUTE, Micros, micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
@@ -33,7 +43,8 @@ class Layout(NamedTuple):
         events, responses, incidents, changelog, health, dead_letters: topics' full names in Kafka.
         partitions: of ``events``; ``result_partitions`` of every result topic.
         keep: how long after its last event an incident's state lives.
-        silent_below: no absorbed states are sent for offsets below: a rebuild finds them in the log.
+        silent_below: partition to offset; no absorbed states are sent for events below: a rebuild finds those
+            in the log.
     """
 
     events: str
@@ -45,7 +56,7 @@ class Layout(NamedTuple):
     partitions: int
     result_partitions: int
     keep: Micros = 40 * DAY
-    silent_below: int = 0
+    silent_below: Mapping[int, int] = {}
     worker: str = ""
 
 
@@ -91,7 +102,7 @@ class Partition:
 
     # Recovery
 
-    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def load(self, topic: str, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - one changelog
         """Take one record of the changelog."""
         if key == _POSITION_KEY:
             if value is not None:
@@ -112,7 +123,10 @@ class Partition:
             self._clock[agency_id] = self._agency_clock(agency_id)
 
     def loaded(self) -> dict[str, int]:
-        """Recovery is over: schedule what is held. An agency no longer listed keeps its states until it is again."""
+        """Recovery is over: schedule what is held.
+
+        An agency no longer listed keeps its states until it is again.
+        """
         for name, value in self._held.items():
             assert isinstance(value, bytes)
             due, ended = packing.header(value)
@@ -136,7 +150,8 @@ class Partition:
                 except (Undecodable, Rejected) as refused:
                     self._bury(value, offsets[index], append_ms, refused.reason, refused.detail)
                 except Exception as defect:
-                    # A defect of ours must not lose an event nor stop the floor: it is kept with its error, and counted.
+                    # A defect of ours must not lose an event nor stop the floor: it is kept with its error,
+                    # and counted.
                     self._bury(value, offsets[index], append_ms, DeadLetterReason.INTERNAL, repr(defect))
             start = upto
             self._last_event_ms = append_ms
@@ -197,7 +212,9 @@ class Partition:
             raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
         incident = self._hold(agency_id, incident_id)
         if incident.size > SIZE_LIMIT:
-            raise Rejected(DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes")
+            raise Rejected(
+                DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
+            )
         if occurred > incident.last_occurred:
             incident.last_occurred = occurred
         if recorded > incident.last_recorded:
@@ -226,7 +243,9 @@ class Partition:
             self._held[key] = incident
         else:
             if keys.partition_of(key, self._layout.partitions) != self._partition:
-                raise Rejected(DeadLetterReason.WRONG_PARTITION, f"{key} does not belong to partition {self._partition}")
+                raise Rejected(
+                    DeadLetterReason.WRONG_PARTITION, f"{key} does not belong to partition {self._partition}"
+                )
             incident = self._held[key] = Incident(agency_id=agency_id, incident_id=incident_id)
             self._open += 1
         self._touched[agency_id][key] = incident
@@ -261,7 +280,7 @@ class Partition:
         when = (occurred, recorded, event.event_id)
         incident.size += incident.state_attributes(INCIDENT, {"disposition": event.disposition}, when)
 
-    def _absorbed(self, event: Any, offset: int, latest: Micros) -> None:
+    def _absorbed(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all takers
         if event.agency_id not in self._clock:
             raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {event.agency_id!r}")
         try:
@@ -271,7 +290,9 @@ class Partition:
         incident = self._hold(event.agency_id, event.incident_id)
         self._count("absorbed")
         if incident.size + len(event.state) > 2 * SIZE_LIMIT:
-            raise Rejected(DeadLetterReason.INCIDENT_TOO_LARGE, "with what it absorbed its state would be too large")
+            raise Rejected(
+                DeadLetterReason.INCIDENT_TOO_LARGE, "with what it absorbed its state would be too large"
+            )
         if incident.absorb(event.sender, event.offset, package):
             incident.size += len(event.state)
             incident.last_offset = offset
@@ -280,15 +301,19 @@ class Partition:
 
     # Time
 
-    def _clock_record(self, event: Any, offset: int, latest: Micros) -> None:
+    def _clock_record(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all
         agency_id = event.agency_id
         if agency_id not in self._clock:
             raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
         if event.source_id not in self._agencies[agency_id].source_ids:
-            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{agency_id} lists no source {event.source_id!r}")
+            raise Rejected(
+                DeadLetterReason.UNKNOWN_SOURCE, f"{agency_id} lists no source {event.source_id!r}"
+            )
         time = micros(event.time)
         if time > latest:
-            raise Rejected(DeadLetterReason.IN_THE_FUTURE, "a clock more than an hour ahead of when it was appended")
+            raise Rejected(
+                DeadLetterReason.IN_THE_FUTURE, "a clock more than an hour ahead of when it was appended"
+            )
         self._count("clock_records")
         sources = self._clocks[agency_id]
         if time <= sources.get(event.source_id, -NEVER):
@@ -298,7 +323,8 @@ class Partition:
         if now is None or now == before:
             return
         if before is None or now // MINUTE != before // MINUTE:
-            # What was read before the minute is told before it, so that a figure "as shown at T" is what stood then.
+            # What was read before the minute is told before it, so that a figure "as shown at T" is what
+            # stood then.
             self._flush(agency_id, self._touched[agency_id], clock=before)
             self._clock[agency_id] = now
             self._flush(agency_id, self._touched[agency_id])
@@ -407,7 +433,7 @@ class Partition:
 
     def _send_absorbed(self, incident: Incident, target: str, package: str) -> None:
         layout = self._layout
-        if incident.last_offset < layout.silent_below:
+        if incident.last_offset < layout.silent_below.get(self._partition, 0):
             return
         event = events.AbsorbedEvent(
             agency_id=incident.agency_id,
@@ -454,7 +480,9 @@ class Partition:
             ("offset", str(offset).encode()),
             ("append_ms", str(append_ms).encode()),
         )
-        self._dead.append(((f"{topic}/{partition}/{offset}".encode(), value if value is not None else b""), headers))
+        self._dead.append(
+            ((f"{topic}/{partition}/{offset}".encode(), value if value is not None else b""), headers)
+        )
 
     def _collect(self) -> list[Send]:
         """Everything this batch gives, states and position last."""
@@ -463,7 +491,9 @@ class Partition:
         if self._dead:
             pairs, headers = zip(*self._dead, strict=True)
             sends.append(Send(layout.dead_letters, self._partition, list(pairs), list(headers)))
-        states: list[Pair] = [(f"{_STATE_PREFIX}{key}".encode(), value) for key, value in self._changes.items()]
+        states: list[Pair] = [
+            (f"{_STATE_PREFIX}{key}".encode(), value) for key, value in self._changes.items()
+        ]
         position = packing.Position(packing.FORMAT, self._next, self._clocks, self._told, self._counters)
         states.append((_POSITION_KEY, packing.pack_position(position)))
         sends.append(Send(layout.changelog, self._partition, states))

@@ -1,4 +1,7 @@
-"""What a response or an incident is broken down by, and which units count for first due (DEFINITIONS.md, 3)."""
+"""What a response or an incident is broken down by.
+
+And which units count for first due (DEFINITIONS.md, 3).
+"""
 
 from __future__ import annotations
 
@@ -72,12 +75,21 @@ def place_of(own: dict[str, Stated], incident: dict[str, Stated], rules: Rules) 
     if battalion == UNKNOWN:
         battalion = rules.areas.get(area, UNKNOWN)
     return Place(
-        known("response_mode"), known("class"), known("priority"), area, battalion, known("zone"), known("unit_type")
+        known("response_mode"),
+        known("class"),
+        known("priority"),
+        area,
+        battalion,
+        known("zone"),
+        known("unit_type"),
     )
 
 
 def _exempt(own: dict[str, Stated], place: Place, rules: Rules) -> bool:
-    """Whether the unit does not count for first due in this class: as its events say, else as the agency says."""
+    """Whether the unit does not count for first due in this class.
+
+    As its events say, else as the agency says.
+    """
     stated = own.get("first_due_exempt")
     if stated is not None and stated[3]:
         classes = stated[3].split()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas import topics
 from schemas.agency import Agency
 from schemas.settings import Settings
@@ -12,8 +14,23 @@ from streams.stage import Stage
 NAME = "incidents"
 
 
-def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, worker: str) -> Stage:
-    """Stage one: ``incident.events`` to ``responses`` and ``incidents``, by incident."""
+def stage(
+    settings: Settings,
+    agencies: dict[str, Agency],
+    *,
+    generation: int,
+    worker: str,
+    silent_below: Mapping[int, int] | None = None,
+) -> Stage:
+    """Stage one: ``incident.events`` to ``responses`` and ``incidents``, by incident.
+
+    Args:
+        settings: partitions, and how long states are kept.
+        agencies: by id.
+        generation: the number in the topics' names.
+        worker: who runs it, for whoever watches.
+        silent_below: partition to the source's end when this generation was begun, see ``Layout``.
+    """
 
     def name(topic: str) -> str:
         return topics.topic_name(topic, generation)
@@ -28,6 +45,7 @@ def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, w
         partitions=settings.partitions,
         result_partitions=settings.result_partitions,
         keep=settings.evict_after_days * DAY,
+        silent_below=silent_below or {},
         worker=worker,
     )
     return Stage(

@@ -1,8 +1,8 @@
 """The state of one incident: a join of its events (DEFINITIONS.md, 1).
 
-Joining is commutative, associative and idempotent, so duplicates, any order and re-delivery lead to the same state by
-construction. Everything is bounded: 16 presses of a name, 16 corrections of a milestone, 16 changes of an attribute, and
-``SIZE_LIMIT`` in all.
+Joining is commutative, associative and idempotent, so duplicates, any order and re-delivery lead to the same
+state by construction. Everything is bounded: 16 presses of a name, 16 corrections of a milestone, 16 changes
+of an attribute, and ``SIZE_LIMIT`` in all.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ class Facts(msgspec.Struct, array_like=True):
             return 0
         return 0 if known is not None else 100
 
-    def state_attributes(self, unit: str, stated: Mapping[str, str | None], when: tuple[Micros, Micros, str]) -> int:
+    def state_attributes(
+        self, unit: str, stated: Mapping[str, str | None], when: tuple[Micros, Micros, str]
+    ) -> int:
         """Join statements of attributes: of each name the latest holds."""
         mine = self.attributes.get(unit)
         if mine is None:
@@ -204,7 +206,8 @@ class Incident(Facts, array_like=True):
         size: about how many bytes it takes.
         sent_to: the incident its package went to last, with ``sent_digest`` of that package.
         emitted: unit to how many responses of it have been written as records.
-        due: the instant of the clock at which something must be done with it without an event (closing, eviction).
+        due: the instant of the clock at which something must be done with it without an event (closing,
+            eviction).
         ended: whether it has ended or was closed by rule, so that it may be kept packed.
     """
 
@@ -290,4 +293,3 @@ def _without_merge(facts: Facts) -> Facts:
     copy.join(facts)
     del copy.attributes[INCIDENT]["merged_into"]
     return copy
-

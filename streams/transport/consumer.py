@@ -159,7 +159,12 @@ class BatchConsumer(base.Consumer):
     async def perform_seek(self) -> None:
         """Go to where the owners' state says. Faust's goes to the group's offsets."""
         self._forget()
-        await self.seek_wait({TP(*place): at for place, at in self.app.holder.positions().items()})
+        positions = {TP(*place): at for place, at in self.app.holder.positions().items()}
+        await self.seek_wait(positions)
+        # Said to the group too: what was acknowledged last may never have got there, and lag would stay for ever
+        # in a partition where nothing more arrives.
+        if positions and await self._commit(positions):
+            self._committed_offset.update(positions)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish what is open before JoinGroup is sent: whoever comes next finds nothing to abort."""

@@ -120,7 +120,7 @@ def _alone(reader: AIOKafkaConsumer, ends: Offsets) -> None:
         if high is not None and not high == stable == end:
             raise Lost(
                 f"{where.topic} partition {where.partition}: somebody else writes to it although the former "
-                f"owner is fenced (it ended at {end}, now stable {stable}, end {high}): is it another Watchroom?"
+                f"owner is fenced (end was {end}, is {high}, stable {stable}): is it another Watchroom?"
             )
 
 
