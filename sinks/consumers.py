@@ -79,8 +79,8 @@ def listening(bootstrap: str) -> None:
 
 def _unreachable(bootstrap: str, words: str) -> BrokerUnreachable:
     return BrokerUnreachable(
-        f"no Kafka answers at {bootstrap} ({words}): is it running (watchroom status), and is the setting broker "
-        "right?"
+        f"no Kafka answers at {bootstrap} ({words}): is it running (watchroom status), and is "
+        "the setting broker right?"
     )
 
 

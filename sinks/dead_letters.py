@@ -124,7 +124,13 @@ def full_id(asked: str) -> str:
 
 def listing(found: Found, *, raw: bool) -> Sheet:
     """The list as a sheet, newest last."""
-    columns = (Column("id"), Column("appended"), Column("reason"), Column("detail"), Column("what"))
+    columns = (
+        Column("id"),
+        Column("appended"),
+        Column("reason"),
+        Column("detail", flexible=True),
+        Column("what", flexible=True),
+    )
     rows = tuple(
         (letter.id, letter.when, letter.reason, _detail(letter, raw=raw), gist(letter.value, raw=raw))
         for letter in found.letters

@@ -47,7 +47,7 @@ def last_clock(bootstrap: str, agency_id: str, source_id: str, topic: str = EVEN
             numbers = consumer.partitions_for_topic(topic)
             if not numbers:
                 raise ConfigurationError(
-                    f"Kafka at {bootstrap} has no topic {topic}: start `watchroom up` first, it makes the topics"
+                    f"Kafka at {bootstrap} has no topic {topic}: start `watchroom up` first, which makes it"
                 )
             return _search(
                 consumer, [TopicPartition(topic, n) for n in sorted(numbers)], agency_id, source_id
@@ -73,9 +73,7 @@ def _search(consumer: Any, partitions: list[Any], agency_id: str, source_id: str
 def _latest_in(
     consumer: Any, partition: Any, start: int, end: int, agency_id: str, source_id: str
 ) -> Micros | None:
-    """The latest clock in [start, end). The position, not a record, says when the end is reached: markers are
-    none.
-    """
+    """The latest clock in [start, end); the position says when that is read, since markers are no records."""
     latest: Micros | None = None
     consumer.seek(partition, start)
     silent = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,12 @@ from sources.pace import LEAP
 from sources.problems import Problem, Problems
 from sources.profile import Profile
 from sources.reading import Export, Row, opened, positions
+from sources.replay import Progress
+from sources.replay import Report as Tell
 
 INCIDENTS_COUNTED_MAX = 1_000_000
 VALUES_COUNTED_MAX = 1_000
+_REPORT_EVERY = 1_000
 
 _UNITS = frozenset(UNIT_MILESTONES)
 
@@ -60,14 +64,20 @@ class Report:
         }
 
 
-def inspect(path: Path, profile: Profile) -> Report:
+def inspect(path: Path, profile: Profile, tell: Tell = lambda _: None) -> Report:
     """Read all of a file.
+
+    Args:
+        path: the export.
+        profile: how it is read.
+        tell: told how far it has come, every so many rows.
 
     Raises:
         BadInput: the file cannot be read as what the profile says.
     """
     seen: set[int] = set()
     calendar = Calendar()
+    begun = time.monotonic()
     with opened(path) as file:
         export = Export(file, profile.file)
         at = positions(export, profile)
@@ -77,6 +87,11 @@ def inspect(path: Path, profile: Profile) -> Report:
         report.milestones = Counter(dict.fromkeys(profile.milestones, 0))
         for item in export.rows():
             report.rows += 1
+            if report.rows % _REPORT_EVERY == 0:
+                passed = max(1e-9, time.monotonic() - begun)
+                share = file.share()
+                left = passed * (1 - share) / share if share else None
+                tell(Progress("reading", report.rows, report.events, share, None, report.rows / passed, left))
             if isinstance(item, Problem):
                 report.problems.add(item)
                 continue

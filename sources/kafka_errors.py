@@ -20,9 +20,7 @@ def in_words(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as exc:
-        raise BrokerUnreachable(
-            f"Kafka at {bootstrap} does not answer ({type(exc).__name__}: {exc})"
-        ) from exc
+        raise BrokerUnreachable(f"Kafka at {bootstrap} does not answer: {exc}") from exc
     except (OSError, ValueError) as exc:
         # A host that does not resolve, a port that is no number.
         raise BrokerUnreachable(f"Kafka at {bootstrap} cannot be reached: {exc}") from exc

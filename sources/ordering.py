@@ -36,8 +36,7 @@ _decode = msgspec.msgpack.Decoder(list[Draft]).decode
 
 
 class Calendar:
-    """When events were said, by day: enough to find the first gap, the first and the last, before any is
-    sent.
+    """When events were said, by day: enough to know first, last and gaps before any event is sent.
 
     Bounded, since every time lies in a bounded range of years.
     """
@@ -81,9 +80,7 @@ class Calendar:
         return None
 
     def count_from(self, instant: Micros) -> int:
-        """How many were said on the day of ``instant`` or later; exact where the instant is a leap's far
-        side.
-        """
+        """How many were said on the day of ``instant`` or later: exact for the far side of a leap."""
         return sum(count for day, (_, _, count) in self._days.items() if day >= instant // DAY)
 
 
@@ -150,9 +147,7 @@ class Sorter:
         self._run.sort(key=_due)
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(
-                    dir=self._folder, prefix="watchroom-sort-", buffering=1 << 20
-                )
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=1 << 20)  # noqa: SIM115 - __exit__
             begin = self._file.tell()
             for at in range(0, len(self._run), _BLOCK_EVENTS):
                 block = _encode(self._run[at : at + _BLOCK_EVENTS])

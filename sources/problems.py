@@ -1,6 +1,4 @@
-"""What in an export could not be read: each row or cell with its line, column, value and a reason from a
-closed list.
-"""
+"""What in an export could not be read: row or cell, line, column, value and a reason from a closed list."""
 
 from __future__ import annotations
 

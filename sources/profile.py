@@ -1,5 +1,4 @@
-"""A profile: the TOML file that says how an agency's CSV export becomes events. A new city takes less than 30
-lines.
+"""A profile: the TOML file that says how an agency's export becomes events. A new city takes under 30 lines.
 
 Everything that can be wrong with a profile is found when it is loaded, not at some row; what depends on the
 file it is used with (a column that is missing) is found at its header.

@@ -85,7 +85,8 @@ class _Lines(Iterator[str]):
         try:
             return raw.decode(self._encoding)
         except UnicodeDecodeError as exc:
-            wrong = f"byte {raw[exc.start]:#04x} at byte {offset + exc.start} (line {number}) is not {self._encoding}"
+            place = f"at byte {offset + exc.start} (line {number})"
+            wrong = f"byte {raw[exc.start]:#04x} {place} is not {self._encoding}"
             self.flaws.append((Reason.NOT_DECODABLE, wrong))
             return raw.decode(self._encoding, errors="replace")
 
@@ -209,7 +210,7 @@ class Export:
                 ) from exc
             except _LineTooLong:
                 raise BadInput(
-                    f"{self.name}: its first line is longer than {LINE_BYTES_MAX} bytes: no CSV, or other line ends"
+                    f"{self.name}: its first line has over {LINE_BYTES_MAX} bytes: no CSV, or other line ends"
                 ) from None
             if self._lines.flaws:
                 raise BadInput(f"{self.name}: the header cannot be read: {self._lines.flaws[0][1]}")
@@ -233,12 +234,12 @@ class Export:
                 yield self._lost(Reason.ROW_TOO_LONG, f"a line of more than {LINE_BYTES_MAX} bytes")
                 lines.take_back_all_but_first()
                 continue
-            if lines.flaws:
-                yield self._lost(*lines.flaws[0])
-            elif len(cells) == width:
-                yield Row(lines.first_line, cells)
+            if len(cells) == width:
+                yield self._lost(*lines.flaws[0]) if lines.flaws else Row(lines.first_line, cells)
             elif any(cell.strip() for cell in cells):
                 yield self._lost(Reason.WRONG_COLUMN_COUNT, f"{len(cells)} columns; the header has {width}")
+                # Over several lines, a stray quote is the likely cause: whole rows may be inside.
+                lines.take_back_all_but_first()
 
     def _lost(self, reason: Reason, detail: str) -> Problem:
         number, raw, _ = self._lines.taken[0]

@@ -104,7 +104,13 @@ class Leap:
 
 @dataclass(slots=True)
 class Summary:
-    """What came of it."""
+    """What came of it.
+
+    Attributes:
+        rows_outside: rows left out by ``--from`` and ``--to``.
+        events_too_late: events that were sent and cannot be joined (``--backfill``).
+        clock_before: how far the source's clock had come before.
+    """
 
     rows: int = 0
     rows_outside: int = 0
@@ -114,7 +120,7 @@ class Summary:
     clocks: int = 0
     problems: Problems = field(default_factory=Problems)
     leap: Leap | None = None
-    last: Micros | None = None
+    clock_before: Micros | None = None
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -261,7 +267,7 @@ class Replay:
         shift = shift_to_now(first, last, self._world.now(), options.speed) if options.shift_to_now else 0
         first, last = first + shift, last + shift
         assert sorter.earliest is not None, "a calendar that is not empty has an earliest event"
-        clock = last_clock()
+        self.summary.clock_before = clock = last_clock()
         oldest_joined = None if clock is None else clock - options.evict_after_days * DAY
         if not options.backfill:
             self._refuse_old(sorter.earliest + shift, clock, oldest_joined)
@@ -279,9 +285,9 @@ class Replay:
     def _refuse_old(self, earliest: Micros, clock: Micros | None, oldest_joined: Micros | None) -> None:
         if clock is not None and oldest_joined is not None and earliest < oldest_joined:
             raise Refused(
-                f"the clock of {self.agency_id}, source {self.source_id}, is at {iso(clock)}, and this file begins at"
-                f" {iso(earliest)}, more than {self._options.evict_after_days} days before: its first events could not"
-                f" be joined. Replay it as an agency of its own (--agency, with a file of its own),"
+                f"the clock of {self.agency_id}, source {self.source_id}, is at {iso(clock)}, and this file"
+                f" begins at {iso(earliest)}, over {self._options.evict_after_days} days before: its first"
+                f" events could not be joined. Replay it as an agency of its own (--agency, with its file),"
                 f" or --backfill what is recent enough"
             )
 
@@ -311,8 +317,6 @@ class Replay:
                 continue
             sink.send(incident_key(self.agency_id, draft.incident_id), render(draft))
             summary.events_sent += 1
-            if at <= last:
-                summary.last = at
             if oldest_joined is not None and draft.occurred + shift < oldest_joined:
                 summary.events_too_late += 1
             if summary.leap is not None and not summary.leap.line and draft.due >= summary.leap.first:
@@ -381,6 +385,6 @@ def check_source(agency: Agency, source_id: str) -> None:
     if source_id not in agency.source_ids:
         listed = ", ".join(sorted(agency.source_ids))
         raise Refused(
-            f"agency {agency.id} lists no source {source_id!r} (it lists {listed}): name it under [[sources]] in"
-            f" {agency.id}.toml, or choose one with --source"
+            f"agency {agency.id} lists no source {source_id!r} (it lists {listed}): name it under [[sources]]"
+            f" in {agency.id}.toml, or choose one with --source"
         )

@@ -1,6 +1,4 @@
-"""JSON Lines of events to Kafka: each line judged as stage one will judge it, bad ones reported, none of the
-rest lost.
-"""
+"""JSON Lines of events to Kafka: each judged as stage one will, the bad reported, the rest all sent."""
 
 from __future__ import annotations
 

@@ -10,9 +10,7 @@ from types import FrameType
 
 
 class Stop:
-    """Says that the work is to end; whoever works looks at ``asked``. Set by a signal's handler, so it takes
-    no lock.
-    """
+    """Says that work is to end. Set by a signal's handler, looked at by who works; so it takes no lock."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -25,7 +23,7 @@ def on_signals(stop: Stop) -> Iterator[Stop]:
     Outside the main thread, where no handler can be set, nothing changes.
     """
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         if stop.asked:
             raise KeyboardInterrupt
         stop.asked = True

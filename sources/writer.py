@@ -1,6 +1,4 @@
-"""The one who writes to ``incident.events``: idempotent, in order within each partition, bounded, nothing
-lost silently.
-"""
+"""Writes to ``incident.events``: idempotent, in order within a partition, bounded, nothing silently lost."""
 
 from __future__ import annotations
 
@@ -54,7 +52,6 @@ class Writer:
     def __init__(self, bootstrap: str, topic: str = EVENTS, linger_ms: int = 5) -> None:
         self.bootstrap = bootstrap
         self.topic = topic
-        self.clocks = 0
         self._waiting: deque[Any] = deque()
         with in_words(bootstrap):
             self._producer: Any = KafkaProducer(
@@ -78,7 +75,7 @@ class Writer:
         except KafkaError as exc:
             self._producer.close(timeout=0)
             raise ConfigurationError(
-                f"Kafka at {bootstrap} has no topic {topic}: start `watchroom up` first, it makes the topics"
+                f"Kafka at {bootstrap} has no topic {topic}: start `watchroom up` first, which makes it"
             ) from exc
         # murmur2 in Python costs more than a send; an incident's events come close together.
         self._partition = lru_cache(maxsize=65_536)(self._place)
@@ -106,7 +103,8 @@ class Writer:
         key = f"{part(agency_id)}//clock/{part(source_id)}".encode()
         for partition in range(self.partitions):
             self._send(partition, key, value)
-        self.clocks += 1
+        # A watched replay sends little: what failed shows at the next clock, not at the end.
+        self._settle(down_to=UNACKNOWLEDGED_MAX)
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged.
@@ -131,10 +129,11 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or issubclass(kind, KeyboardInterrupt):
+        if kind is None:
             self.close()
         else:
-            self._producer.close(timeout=5)
+            # It ends in an error, or at a second Ctrl-C: whoever waits has waited enough.
+            self._producer.close(timeout=2)
 
     def _send(self, partition: int | None, key: bytes | None, value: bytes) -> None:
         try:
@@ -150,9 +149,7 @@ class Writer:
             self._settle(down_to=UNACKNOWLEDGED_MAX)
 
     def _settle(self, down_to: int) -> None:
-        """Forget what is acknowledged, stop at what failed, and wait for the oldest where too much is under
-        way.
-        """
+        """Forget what is acknowledged, stop at what failed, wait where too much is under way."""
         waiting = self._waiting
         while waiting:
             oldest = waiting[0]

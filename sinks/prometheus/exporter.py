@@ -51,10 +51,11 @@ class Boards:
 
     def samples(self) -> Iterator[Sample]:
         """All samples of one scrape."""
-        if self.figures is not None:
-            yield from self.figures.samples()
-        if self.pipeline is not None:
-            yield from self.pipeline.samples()
+        figures, pipeline = self.figures, self.pipeline
+        if figures is not None:
+            yield from figures.samples(pipeline.clocks() if pipeline is not None else {})
+        if pipeline is not None:
+            yield from pipeline.samples()
         yield "build_info", build(), 1
         g = self.generation
         if g is not None:
@@ -102,22 +103,24 @@ class _HealthReader:
         self._boards = boards
         self._next: PipelineBoard | None = None
         self._asked = 0.0
+        self._topics: frozenset[str] = frozenset()
 
     def take(self, batch: Batch, follower: Follower) -> None:
         if batch.generation is None:
             return
         if batch.fresh or self._next is None:
             self._next = PipelineBoard(batch.generation.generation, self._boards.refusals)
-            self._asked = 0.0
+            self._topics = frozenset()
         for record in batch.records:
             self._next.take(record.key, record.value, record.timestamp_ms)
         if not batch.live:
             return
         self._boards.pipeline = self._next
-        if time.monotonic() - self._asked >= SPAN_EVERY_S:
-            self._asked = time.monotonic()
+        topics = self._next.topics()
+        if topics != self._topics or time.monotonic() - self._asked >= SPAN_EVERY_S:
+            self._topics, self._asked = topics, time.monotonic()
             try:
-                self._next.measure(follower.span(self._next.topics()))
+                self._next.measure(follower.span(topics))
                 self._boards.kafka_up = True
             except BrokerUnreachable:
                 # Lags of long ago are no lags.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -37,7 +38,7 @@ _CLOSED = {
     "mode": frozenset((*MODES, UNKNOWN)),
     "by": frozenset(BREAKDOWNS),
 }
-_LAST_INSTANT: Micros = 8_000 * 365 * DAY
+LAST_INSTANT: Micros = 8_000 * 365 * DAY
 """An agency's time beyond this (about the year 9964) has no calendar."""
 
 
@@ -72,7 +73,7 @@ class FigureBoard:
                 return
             try:
                 record = decode_figure(value)
-                if series_parts(key)[0] != record.agency_id or not 0 <= record.as_of < _LAST_INSTANT:
+                if series_parts(key)[0] != record.agency_id or not 0 <= record.as_of < LAST_INSTANT:
                     raise ValueError(key)
             except (msgspec.MsgspecError, ValueError):
                 self._refusals.unreadable["figures"] += 1
@@ -153,14 +154,20 @@ class FigureBoard:
         if len(gone.labels) == 6:
             self._bounds.release(("group", gone.labels[0], gone.labels[4]), gone.labels[5])
 
-    def samples(self) -> Iterator[Sample]:
-        """All figures as they are now, and the facts about them."""
+    def samples(self, clocks: Mapping[str, Micros] = MappingProxyType({})) -> Iterator[Sample]:
+        """All figures as they are now, and the facts about them.
+
+        Args:
+            clocks: agency to its clock, where it is known: it goes on while no figure changes.
+        """
         with self._lock:
             shown = list(self._shown.values())
             as_of = dict(self._as_of)
             editions = dict(self._editions)
         periods = {
-            (agency_id, kind): current(kind, instant, self._agencies[agency_id])
+            (agency_id, kind): current(
+                kind, max(instant, clocks.get(agency_id, 0)), self._agencies[agency_id]
+            )
             for agency_id, instant in as_of.items()
             if agency_id in self._agencies
             for kind in CALENDAR

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from schemas.records import HealthRecord, decode_health
-from schemas.times import SECOND
+from schemas.times import SECOND, Micros
 from schemas.topics import DEAD_LETTERS
 from schemas.vocabulary import DeadLetterReason
-from sinks.prometheus.figures import OTHER, Sample
+from sinks.prometheus.figures import LAST_INSTANT, OTHER, Sample
 from sinks.prometheus.labels import Refusals, clean
 
 PARTS_MAX = 2_048
@@ -60,6 +60,17 @@ class PipelineBoard:
             return frozenset(
                 {DEAD_LETTERS, *(t for record, _ in self._parts.values() for t in record.positions)}
             )
+
+    def clocks(self) -> dict[str, Micros]:
+        """Agency to its clock in stage two, which is where its figures are made."""
+        with self._lock:
+            found = [record.clocks for record, _ in self._parts.values() if record.stage == "agency"]
+        return {
+            agency_id: clock
+            for clocks in found
+            for agency_id, clock in clocks.items()
+            if 0 <= clock < LAST_INSTANT
+        }
 
     def measure(self, span: Span) -> None:
         """Take the topics' ends as Kafka just said them."""

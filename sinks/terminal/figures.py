@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.agency import Agency, Target
 from schemas.records import FigureRecord
-from schemas.times import MINUTE, Micros, iso
+from schemas.times import Micros, iso
 from sinks.terminal.plain import Column, Sheet
 from sinks.terminal.selection import ANY, Selection, has_anything
 from sinks.terminal.words import NOTHING, count, duration, local_and_utc, share
@@ -20,6 +20,7 @@ from sinks.terminal.words import NOTHING, count, duration, local_and_utc, share
 Asked = Literal["live", "as shown", "as known now"]
 TOP_REASONS = 2
 VALUES_SHOWN = 30
+LEFT_OUT = "A wider terminal shows targets, reasons of exclusion and late-included compliance, too."
 _UTC = ZoneInfo("UTC")
 
 
@@ -32,7 +33,7 @@ class Question:
         agency: its file, None where there is none here.
         selection: which figures.
         asked: which of the three ways to ask (DEFINITIONS.md, 4).
-        instant: the T of ``as shown`` and ``as known now``; 0 when live.
+        instant: the T of ``as shown`` and ``as known now``; when live the agency's clock, 0 if unknown.
     """
 
     agency_id: str
@@ -47,12 +48,13 @@ class Question:
         return self.agency.zone if self.agency else _UTC
 
 
-def sheet(question: Question, figures: Iterable[FigureRecord]) -> Sheet:
+def sheet(question: Question, figures: Iterable[FigureRecord], *, compact: bool = False) -> Sheet:
     """The figures of one agency that are asked for.
 
     Args:
         question: what was asked.
         figures: all the agency's figures; the newest among them says what the time is.
+        compact: leave out targets, reasons and the second compliance, and say so.
     """
     figures = [f for f in figures if f.agency_id == question.agency_id]
     fitting = question.selection.of(figures)
@@ -64,6 +66,9 @@ def sheet(question: Question, figures: Iterable[FigureRecord]) -> Sheet:
     columns, rows = _table(question, shown)
     breaks = frozenset(i for i in range(1, len(shown)) if shown[i].interval != shown[i - 1].interval)
     foot = _mute(mute) if fitting else _nothing(question, figures)
+    if compact and shown:
+        columns, rows = _compacted(columns, rows)
+        foot = (*foot, LEFT_OUT)
     return Sheet(_head(question, figures), columns, rows, foot, breaks)
 
 
@@ -77,8 +82,10 @@ def _head(question: Question, figures: list[FigureRecord]) -> tuple[str, ...]:
     if simulated:
         title.append("SIMULATED")
     editions = ", ".join(map(str, sorted({f.edition for f in figures}))) or NOTHING
-    as_of = max((f.as_of for f in figures), default=0)
     if question.asked == "live":
+        # The clock goes on while no figure changes.
+        as_of = max((f.as_of for f in figures), default=question.instant)
+        as_of = max(as_of, question.instant)
         when = f"live, as of {local_and_utc(as_of, question.zone)}"
     elif question.asked == "as shown":
         when = f"as shown at {local_and_utc(question.instant, question.zone)}"
@@ -107,22 +114,26 @@ def _table(
         (Column("p95", number=True), [duration(f.p95) for f in figures]),
         (Column("compliance", number=True), [share(f.within, f.bound) for f in figures]),
         (Column("late incl.", number=True), [share(f.within, f.bound + f.late) for f in figures]),
-        (Column("target"), [target_of(question.agency, f) for f in figures]),
+        (Column("target", flexible=True), [target_of(question.agency, f) for f in figures]),
         (Column("open", number=True), [count(f.open) for f in figures]),
     ]
     if any(f.merged for f in figures):
         cells.append((Column("merged", number=True), [count(f.merged) for f in figures]))
-    if question.asked == "as shown":
-        zone = question.zone
-        late = [question.instant - f.as_of >= MINUTE for f in figures]
-        if any(late):
-            since = [
-                local_and_utc(f.as_of, zone) if is_late else ""
-                for f, is_late in zip(figures, late, strict=True)
-            ]
-            cells.append((Column("shown since"), since))
-    cells.append((Column("excluded"), [excluded(f) for f in figures]))
+    cells.append((Column("excluded", flexible=True), [excluded(f) for f in figures]))
     return tuple(c for c, _ in cells), tuple(zip(*(column for _, column in cells), strict=True))
+
+
+def _compacted(
+    columns: tuple[Column, ...], rows: tuple[tuple[str, ...], ...]
+) -> tuple[tuple[Column, ...], tuple[tuple[str, ...], ...]]:
+    """The same with fewer and shorter columns: of what is excluded the number alone."""
+    kept = [i for i, column in enumerate(columns) if column.title not in ("late incl.", "target")]
+    titles = {"compliance": "compl."}
+    short = tuple(
+        Column(titles.get(columns[i].title, columns[i].title), columns[i].number) for i in kept[:-1]
+    )
+    cut = tuple((*(row[i] for i in kept[:-1]), row[-1].partition(" ")[0]) for row in rows)
+    return (*short, Column("excl.", number=True)), cut
 
 
 def excluded(figure: FigureRecord) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from schemas.agency import Agency, Rules
-from schemas.keys import incident_key, response_key
+from schemas.keys import response_key
 from schemas.records import IncidentRecord, Measure, ResponseRecord
 from schemas.times import Micros
 from schemas.vocabulary import Flag, IncidentState
@@ -12,6 +14,9 @@ from streams.incidents.milestones import View, out_of_order, view
 from streams.incidents.place import Placed
 from streams.incidents.state import INCIDENT, Facts, Incident
 
+Shared = tuple[Micros, Micros, str, bool]
+"""See ``Incident.shared``."""
+
 _NO_MEASURES: dict[str, Measure] = {}
 
 
@@ -19,18 +24,21 @@ class Emitted:
     """The records of one incident, and what its state must remember of them.
 
     Attributes:
-        incident: (key, record) of the incident; ``responses`` of each of its responses, voided ones included.
+        incident: its record; ``responses`` by key, those alone that may differ from what was written before, voided
+            ones included.
         counts: unit to how many responses it has now.
+        shared: what all its records have in common (``Incident.shared``).
         over: whether the incident has ended or was closed by rule.
         last_recorded, last_occurred: of all it was made from, absorbed incidents included.
     """
 
-    __slots__ = ("counts", "incident", "last_occurred", "last_recorded", "over", "responses")
+    __slots__ = ("counts", "incident", "last_occurred", "last_recorded", "over", "responses", "shared")
 
-    def __init__(self, incident: tuple[str, IncidentRecord], facts: Facts, *, over: bool) -> None:
+    def __init__(self, incident: IncidentRecord, facts: Facts, shared: Shared, *, over: bool) -> None:
         self.incident = incident
         self.last_recorded = facts.last_recorded
         self.last_occurred = facts.last_occurred
+        self.shared = shared
         self.over = over
         self.responses: list[tuple[str, ResponseRecord]] = []
         self.counts: dict[str, int] = {}
@@ -53,16 +61,24 @@ class _Setting:
         self.merged_at: Micros = 0
 
 
-def emit(incident: Incident, agency: Agency, clock: Micros | None, partition: int) -> Emitted:
-    """All records of an incident as of the agency's clock.
+def emit(
+    incident: Incident,
+    agency: Agency,
+    clock: Micros | None,
+    partition: int,
+    touched: Set[str] = frozenset({INCIDENT}),
+) -> Emitted:
+    """The records of an incident as of the agency's clock.
 
     Args:
         incident: its state; read, not changed.
         agency: its file.
         clock: the agency's clock in this partition, None before its sources have spoken.
         partition: the source partition the incident lives on.
+        touched: units spoken of since the records were last written, ``INCIDENT`` for the incident itself. Records of
+            other units are left out where nothing they share with the incident has changed.
     """
-    holdings = incident.holdings()
+    holdings = incident.holdings() if incident.absorbed else {}
     facts = incident.combined(holdings)
     seen = view(facts)
     closed = seen.closed_at(clock)
@@ -70,19 +86,24 @@ def emit(incident: Incident, agency: Agency, clock: Micros | None, partition: in
     began = _began(seen)
     rules = agency.rules_at(call_at if call_at is not None else began)
     setting = _Setting(incident, partition, call_at or 0, seen.ended or closed or 0, closed or 0)
-    cycle = incident.cycle(holdings)
+    cycle = incident.cycle(holdings) if holdings else []
     if incident.merged_into and (not cycle or incident.incident_id != min(cycle)):
         setting.merged_into = incident.merged_into
-        setting.merged_at = incident.attributes[INCIDENT]["merged_into"][0]
-    units = [Placed(response, facts, rules) for response in seen.responses]
+        setting.merged_at = incident.stated_at(INCIDENT, "merged_into")
+    of_incident = facts.values(INCIDENT)
+    units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
     flags = [Flag.MERGE_CYCLE.value] if cycle else []
     record = _incident_record(setting, seen, units, facts, rules, closed, began, flags)
     record.absorbed = sorted(holdings)
     over = seen.ended is not None or closed is not None
-    emitted = Emitted((incident_key(incident.agency_id, incident.incident_id), record), facts, over=over)
+    shared = (setting.call_at, setting.closed_at, setting.merged_into, facts.simulated)
+    emitted = Emitted(record, facts, shared, over=over)
+    every = INCIDENT in touched or shared != incident.shared
     for unit in units:
-        emitted.responses.append(_response(setting, unit, facts, rules, closed, over=over))
-        emitted.counts[unit.response.unit] = unit.response.ordinal
+        name = unit.response.unit
+        if every or name in touched:
+            emitted.responses.append(_response(setting, unit, facts, rules, closed, over=over))
+        emitted.counts[name] = unit.response.ordinal
     _void_the_gone(setting, emitted)
     return emitted
 
@@ -122,6 +143,7 @@ def _incident_record(
     if out_of_order(seen.times, of_incident=True):
         flags.append(Flag.OUT_OF_ORDER.value)
     void = not seen.times and not units
+    type_ = facts.value(INCIDENT, "type")
     first_type = facts.first_type.get(INCIDENT)
     return IncidentRecord(
         agency_id=incident.agency_id,
@@ -132,8 +154,8 @@ def _incident_record(
         in_scope=scoped,
         simulated=facts.simulated,
         place=case.place,
-        type=facts.value(INCIDENT, "type"),
-        initial_type=first_type[3] if first_type is not None else "",
+        type=type_,
+        initial_type=first_type[3] if first_type is not None else type_,
         disposition=facts.value(INCIDENT, "disposition"),
         call_at=setting.call_at,
         began_at=began,

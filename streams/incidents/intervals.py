@@ -18,6 +18,10 @@ from streams.incidents.place import Placed, place_of
 from streams.incidents.state import INCIDENT, Facts
 
 
+_LATE = frozenset({"never_enroute", "no_arrival", "canceled"})
+"""Exclusions of what never ended, which may stand as breaches all the same."""
+
+
 class Ended:
     """How far the thing measured is: its end, the closing by rule, or neither.
 
@@ -143,8 +147,8 @@ def measure_response(
     }
     for interval in rules.targeted:
         measure = measures.get(interval)
-        if measure is None:
-            continue
+        if measure is None or (measure.reason and measure.reason not in _LATE and not facts.changed):
+            continue  # excluded for good: no limit could make a breach of it
         start = _start(interval, unit)
         end = unit.response.end
         limit = limit_of(
@@ -257,11 +261,12 @@ class Case:
         self.rules = rules
         self.closed = closed
         self.due = Due([unit for unit in units if unit.counts])
-        self.lead = self.due.first or (min(units, key=Placed.dispatch_order) if units else None)
+        dispatched = [unit for unit in units if "dispatch" in unit.response.times]
+        self.lead = self.due.first or min(dispatched, key=Placed.dispatch_order, default=None)
         if self.lead is not None:
             self.place = self.lead.place
         else:
-            self.place = place_of({}, facts.attributes.get(INCIDENT, {}), rules)
+            self.place = place_of({}, facts.values(INCIDENT), rules)
 
 
 def measure_incident(case: Case) -> dict[str, Measure]:
@@ -325,8 +330,8 @@ def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, 
     unit = case.lead.response.unit if case.lead is not None else INCIDENT
     for interval in case.rules.targeted:
         measure = measures.get(interval)
-        if measure is None:
-            continue
+        if measure is None or (measure.reason and measure.reason not in _LATE and not case.facts.changed):
+            continue  # excluded for good: no limit could make a breach of it
         if interval in dues:
             _judge_first_due(case, interval, dues[interval], measure, over=over)
             continue
@@ -342,15 +347,15 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
         return
     limit = _own_limit(case, interval, unit)
     late = False
-    if measure.reason in ("no_arrival", "canceled"):
+    if due.first is None and over:
         clocks = [(u, _own_limit(case, interval, u)) for u in due.sent]
         under_way = [
-            (enroute, u.response.end, own.seconds)
+            (enroute, end, own.seconds)
             for u, own in clocks
             if (enroute := u.response.times.get("enroute_to_scene")) is not None
-            and u.response.end is not None
+            and (end := u.response.end if u.response.end is not None else case.closed) is not None
         ]
-        late = ever_red(under_way)
+        late = case.seen.ended is not None and ever_red(under_way)
         downgrades = [own.passed for _, own in clocks if own.passed is not None]
         limit.passed = next((moment for moment in downgrades if red(under_way, moment)), None)
     _judge(measure, limit, over=over, late=late)
@@ -358,5 +363,6 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
 
 def _own_limit(case: Case, interval: str, unit: Placed) -> Limit:
     enroute = unit.response.times.get("enroute_to_scene")
-    until = unit.arrival if unit.arrival is not None else unit.response.end
+    ends = (unit.arrival, unit.response.end, case.closed)
+    until = next((end for end in ends if end is not None), None)
     return limit_of(interval, case.facts, unit.response.unit, unit.place, case.rules, enroute, until)

@@ -11,7 +11,7 @@ from schemas.agency import Rules
 from schemas.records import Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import UNKNOWN
-from streams.incidents.state import INCIDENT, Facts
+from streams.incidents.state import INCIDENT, Change, Facts
 
 _BINDING = ("response_mode", "class", "priority")
 
@@ -63,29 +63,41 @@ def limit_of(
     return _changed_under_way(interval, histories, rules, start, until, binding=final is not None)
 
 
-def _histories(facts: Facts, unit: str) -> list[list[tuple[Micros, str]]] | None:
-    """The changes of mode, class and priority, None where none of them ever changed."""
-    own, incident = facts.history.get(unit, {}), facts.history.get(INCIDENT, {})
+def _histories(facts: Facts, unit: str) -> list[tuple[list[Change], list[Change]]] | None:
+    """The changes of mode, class and priority, None where none of them ever changed.
+
+    Of each the unit's own, and the incident's where the unit has none, or at some time took its own back.
+    """
     found, changed = [], False
     for name in _BINDING:
-        changes = own.get(name) or incident.get(name) or []
-        changed |= len(changes) > 1
-        found.append(changes)
+        own, instead = _history(facts, unit, name), []
+        if not own or any(not value for _, value in own):
+            instead = _history(facts, INCIDENT, name)
+        changed |= len(own) > 1 or len(instead) > 1
+        found.append((own, instead))
     return found if changed else None
 
 
-def _in_force(changes: list[tuple[Micros, str]], at: Micros) -> str:
+def _history(facts: Facts, unit: str, name: str) -> list[Change]:
+    changes = facts.history.get(unit, {}).get(name)
+    if changes is not None:
+        return changes
+    value = facts.value(unit, name)
+    return [(facts.stated_at(unit, name), value)] if value else []
+
+
+def _in_force(changes: list[Change], at: Micros) -> str:
     value = changes[0][1] if changes else ""
     for occurred, stated in changes:
         if occurred > at:
             break
         value = stated
-    return value or UNKNOWN
+    return value
 
 
 def _changed_under_way(
     interval: str,
-    histories: list[list[tuple[Micros, str]]],
+    histories: list[tuple[list[Change], list[Change]]],
     rules: Rules,
     start: Micros,
     until: Micros | None,
@@ -93,15 +105,17 @@ def _changed_under_way(
     binding: bool,
 ) -> Limit:
     def target_at(instant: Micros) -> int | None:
-        mode, class_, priority = (_in_force(changes, instant) for changes in histories)
+        mode, class_, priority = (
+            _in_force(own, instant) or _in_force(incident, instant) or UNKNOWN for own, incident in histories
+        )
         return rules.target(interval, mode, class_, priority)
 
     moments = sorted(
         {
             occurred
-            for changes in histories
-            for occurred, _ in changes
-            if start < occurred < (until or occurred + 1)
+            for own, incident in histories
+            for occurred, _ in (*own, *incident)
+            if start < occurred and (until is None or occurred < until)
         }
     )
     target = limit = target_at(start)

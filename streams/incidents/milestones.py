@@ -91,7 +91,7 @@ def standing(presses: list[Press], corrections: dict[Micros, Correction]) -> lis
                 stands.remove(min(known))
         else:
             stands = [p for p in stands if not (p[0] == was and p[1] <= recorded)]
-        if time != WITHDRAWN:
+        if time != WITHDRAWN and (time, recorded) not in stands:
             stands.append((time, recorded))
     stands.sort()
     return stands

@@ -10,19 +10,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from typing import Any
 
 import msgspec
 
 from schemas.errors import GenerationMismatch
 from schemas.times import Micros
-from streams.incidents.state import Incident, Package
+from streams.incidents.state import Facts, Incident, Package
 
 FORMAT = 1
 """Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
 
 _HEADER = struct.Struct("<Bq?")
 _encode = msgspec.msgpack.Encoder().encode
-_encode_in_order = msgspec.msgpack.Encoder(order="deterministic").encode
 _decode_incident = msgspec.msgpack.Decoder(Incident).decode
 _decode_package = msgspec.msgpack.Decoder(Package).decode
 
@@ -105,7 +105,18 @@ def pack_package(package: Package) -> str:
 
     Equal content, equal text.
     """
-    return base64.b64encode(_encode_in_order(package)).decode() if package else ""
+    return base64.b64encode(_encode(_in_order(package))).decode() if package else ""
+
+
+def _in_order(value: Any) -> Any:
+    """The same with the keys of all dicts in order (msgspec does so for text alone, and corrections go by instant)."""
+    if isinstance(value, dict):
+        return {key: _in_order(held) for key, held in sorted(value.items())}
+    if isinstance(value, tuple | list):
+        return [_in_order(held) for held in value]
+    if isinstance(value, Facts):
+        return Facts(*(_in_order(getattr(value, name)) for name in Facts.__struct_fields__))
+    return value
 
 
 def unpack_package(text: str) -> Package:

@@ -6,7 +6,6 @@ Pure: the same batches give the same sends. Time comes in as clock records; each
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from schemas import events, keys, records
@@ -22,12 +21,13 @@ from schemas.decoding import (
     Undecodable,
     decode,
 )
-from schemas.times import DAY, HOUR, MINUTE, Micros, micros
+from schemas.times import DAY, HOUR, Micros, micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
+from streams.incidents.desk import Desk
 from streams.incidents.emit import Emitted, emit
 from streams.incidents.milestones import SILENCE
-from streams.incidents.state import EARLIEST, INCIDENT, NEVER, SIZE_LIMIT, WITHDRAWN, Incident
+from streams.incidents.state import EARLIEST, INCIDENT, SIZE_LIMIT, WITHDRAWN, Incident
 from streams.stage import Headers, Pair, RecordBatch, Send
 
 _POSITION_KEY = b"position"
@@ -75,17 +75,12 @@ class Partition:
     def __init__(self, partition: int, layout: Layout, agencies: dict[str, Agency]) -> None:
         self._partition = partition
         self._layout = layout
-        self._agencies = agencies
+        self._desks = {agency_id: Desk(agency, layout.keep) for agency_id, agency in agencies.items()}
         self._held: dict[str, Incident | bytes] = {}
         self._open = 0
-        self._clocks: dict[str, dict[str, Micros]] = {a: {} for a in agencies}
-        self._clock: dict[str, Micros | None] = dict.fromkeys(agencies)
-        self._told: dict[str, Micros] = {}
         self._next = 0
         self._counters: dict[str, int] = {}
-        self._heaps: dict[str, list[tuple[Micros, str]]] = {a: [] for a in agencies}
-        self._scheduled: dict[str, Micros] = {}
-        self._touched: dict[str, dict[str, Incident]] = {a: {} for a in agencies}
+        self._joined = 0
         self._last_event_ms = 0
         self._changes: dict[str, bytes | None] = {}
         self._out: dict[tuple[str, int], list[Pair]] = {}
@@ -117,21 +112,23 @@ class Partition:
     def _load_position(self, position: packing.Position) -> None:
         self._next = position.next_offset
         self._counters = dict(position.counters)
-        self._told = dict(position.told)
-        for agency_id in self._agencies:
-            self._clocks[agency_id] = dict(position.clocks.get(agency_id, {}))
-            self._clock[agency_id] = self._agency_clock(agency_id)
+        for agency_id, desk in self._desks.items():
+            desk.clocks = dict(position.clocks.get(agency_id, {}))
+            desk.told = position.told.get(agency_id)
+            desk.move(desk.least())
 
     def loaded(self) -> dict[str, int]:
         """Recovery is over: schedule what is held.
 
         An agency no longer listed keeps its states until it is again.
         """
-        for name, value in self._held.items():
+        for key, value in self._held.items():
             assert isinstance(value, bytes)
             due, ended = packing.header(value)
             self._open += not ended
-            self._schedule(name, due)
+            desk = self._desks.get(keys.unpart(key.split("/", 1)[0]))
+            if desk is not None:
+                desk.schedule(key, due)
         return {self._layout.events: self._next} if self._next else {}
 
     # A batch
@@ -155,8 +152,8 @@ class Partition:
                     self._bury(value, offsets[index], append_ms, DeadLetterReason.INTERNAL, repr(defect))
             start = upto
             self._last_event_ms = append_ms
-        for agency_id, touched in self._touched.items():
-            self._flush(agency_id, touched)
+        for desk in self._desks.values():
+            self._flush(desk)
         self._next = batch.end
         return self._collect()
 
@@ -175,7 +172,7 @@ class Partition:
             absorbed=count("absorbed", 0),
             evicted=count("evicted", 0),
             records_out=count("records_out", 0),
-            clocks={a: clock for a, clock in self._clock.items() if clock is not None},
+            clocks={a: desk.clock for a, desk in self._desks.items() if desk.clock is not None},
             held=len(self._held),
             open_incidents=self._open,
             last_event_ms=self._last_event_ms,
@@ -189,28 +186,33 @@ class Partition:
     def _count(self, name: str, more: int = 1) -> None:
         self._counters[name] = self._counters.get(name, 0) + more
 
-    def _incident_for(self, event: Any, offset: int, latest: Micros) -> tuple[Incident, Micros, Micros]:
+    def _desk(self, agency_id: str) -> Desk:
+        desk = self._desks.get(agency_id)
+        if desk is None:
+            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
+        return desk
+
+    def _accept(self, event: Any, unit: str, offset: int, latest: Micros) -> tuple[Incident, Micros, Micros]:
         """The incident an event is joined into, and when it occurred and was recorded.
 
         Raises:
             Rejected: the event cannot be accepted.
         """
-        agency_id, incident_id = event.agency_id, event.incident_id
+        desk = self._desks.get(event.agency_id)
+        if desk is None:
+            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {event.agency_id!r}")
         occurred = micros(event.occurred_at)
         stamp = event.recorded_at
-        recorded = occurred if stamp is None or stamp is event.occurred_at else micros(stamp)
-        if agency_id not in self._clock:
-            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
+        recorded = occurred if stamp is None else micros(stamp)
         source = event.source_id
-        if source is not None and source not in self._agencies[agency_id].source_ids:
-            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{agency_id} lists no source {source!r}")
+        if source is not None and source not in desk.sources:
+            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{event.agency_id} lists no source {source!r}")
         if recorded > latest or occurred > latest:
             raise Rejected(DeadLetterReason.IN_THE_FUTURE, "more than an hour ahead of when it was appended")
-        clock = self._clock[agency_id]
-        if clock is not None and occurred < clock - self._layout.keep:
+        if occurred < desk.oldest:
             days = self._layout.keep // DAY
             raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
-        incident = self._hold(agency_id, incident_id)
+        incident = self._hold(desk, event.incident_id, unit)
         if incident.size > SIZE_LIMIT:
             raise Rejected(
                 DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
@@ -224,23 +226,29 @@ class Partition:
             incident.first_offset = offset
         if event.simulated:
             incident.simulated = True
-        counters = self._counters
-        counters["arrived"] = counters.get("arrived", 0) + 1
-        counters["joined"] = counters.get("joined", 0) + 1
+        self._joined += 1
         return incident, occurred, recorded
 
-    def _hold(self, agency_id: str, incident_id: str) -> Incident:
+    def _hold(self, desk: Desk, incident_id: str, unit: str) -> Incident:
         """The incident, opened if it was packed, made if it is new; from now on touched by this batch."""
+        agency_id = desk.agency.id
         if "/" in incident_id or "%" in incident_id:
             key = keys.incident_key(agency_id, incident_id)
         else:
             key = f"{agency_id}/{incident_id}"
+        known = desk.touched.get(key)
+        if known is not None:
+            known[1].add(unit)
+            return known[0]
         held = self._held.get(key)
-        if type(held) is Incident:
-            incident = held
+        if held is not None and self._outlived(desk, held):
+            # Evicted when it is spoken of, not when the batch is through: where a batch ends must change nothing.
+            self._evict(key)
+            held = None
+        if isinstance(held, bytes):
+            incident = self._held[key] = packing.unpack(held)
         elif held is not None:
-            incident = packing.unpack(held)  # type: ignore[arg-type]  # what is no Incident is packed
-            self._held[key] = incident
+            incident = held
         else:
             if keys.partition_of(key, self._layout.partitions) != self._partition:
                 raise Rejected(
@@ -248,46 +256,48 @@ class Partition:
                 )
             incident = self._held[key] = Incident(agency_id=agency_id, incident_id=incident_id)
             self._open += 1
-        self._touched[agency_id][key] = incident
+        desk.touched[key] = (incident, {unit})
         return incident
 
     def _milestone(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._incident_for(event, offset, latest)
-        incident.size += incident.press(event.unit_id or INCIDENT, event.name, occurred, recorded)
+        unit = event.unit_id or INCIDENT
+        incident, occurred, recorded = self._accept(event, unit, offset, latest)
+        incident.size += incident.press(unit, event.name, occurred, recorded)
 
     def _change(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._incident_for(event, offset, latest)
-        when = (occurred, recorded, event.event_id)
-        incident.size += incident.state_attributes(event.unit_id or INCIDENT, event.attributes, when)
+        unit = event.unit_id or INCIDENT
+        incident, occurred, recorded = self._accept(event, unit, offset, latest)
+        values = event.attributes
+        if None in values.values():
+            values = {name: value or "" for name, value in values.items()}
+        incident.size += incident.state(unit, occurred, recorded, event.event_id, values)
 
     def _correction(self, event: Any, offset: int, latest: Micros) -> None:
         was = EARLIEST if event.was is None else micros(event.was)
         time = WITHDRAWN if event.time is None else micros(event.time)
         if time > latest:
             raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
-        incident, _, recorded = self._incident_for(event, offset, latest)
-        incident.size += incident.correct(
-            event.unit_id or INCIDENT, event.name, was, (recorded, event.event_id, time)
-        )
+        unit = event.unit_id or INCIDENT
+        incident, _, recorded = self._accept(event, unit, offset, latest)
+        incident.size += incident.correct(unit, event.name, was, (recorded, event.event_id, time))
 
     def _merge(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._incident_for(event, offset, latest)
-        when = (occurred, recorded, event.event_id)
-        incident.size += incident.state_attributes(INCIDENT, {"merged_into": event.merged_into}, when)
+        incident, occurred, recorded = self._accept(event, INCIDENT, offset, latest)
+        values = {"merged_into": event.merged_into or ""}
+        incident.size += incident.state(INCIDENT, occurred, recorded, event.event_id, values)
 
     def _disposition(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._incident_for(event, offset, latest)
-        when = (occurred, recorded, event.event_id)
-        incident.size += incident.state_attributes(INCIDENT, {"disposition": event.disposition}, when)
+        incident, occurred, recorded = self._accept(event, INCIDENT, offset, latest)
+        values = {"disposition": event.disposition or ""}
+        incident.size += incident.state(INCIDENT, occurred, recorded, event.event_id, values)
 
     def _absorbed(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all takers
-        if event.agency_id not in self._clock:
-            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {event.agency_id!r}")
+        desk = self._desk(event.agency_id)
         try:
             package = packing.unpack_package(event.state)
         except ValueError as exc:
             raise Rejected(DeadLetterReason.INVALID, str(exc)) from exc
-        incident = self._hold(event.agency_id, event.incident_id)
+        incident = self._hold(desk, event.incident_id, INCIDENT)
         self._count("absorbed")
         if incident.size + len(event.state) > 2 * SIZE_LIMIT:
             raise Rejected(
@@ -302,12 +312,10 @@ class Partition:
     # Time
 
     def _clock_record(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all
-        agency_id = event.agency_id
-        if agency_id not in self._clock:
-            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
-        if event.source_id not in self._agencies[agency_id].source_ids:
+        desk = self._desk(event.agency_id)
+        if event.source_id not in desk.sources:
             raise Rejected(
-                DeadLetterReason.UNKNOWN_SOURCE, f"{agency_id} lists no source {event.source_id!r}"
+                DeadLetterReason.UNKNOWN_SOURCE, f"{event.agency_id} lists no source {event.source_id!r}"
             )
         time = micros(event.time)
         if time > latest:
@@ -315,104 +323,87 @@ class Partition:
                 DeadLetterReason.IN_THE_FUTURE, "a clock more than an hour ahead of when it was appended"
             )
         self._count("clock_records")
-        sources = self._clocks[agency_id]
-        if time <= sources.get(event.source_id, -NEVER):
+        desk.hear(event.source_id, time)
+
+    def _flush(self, desk: Desk) -> None:
+        """Write the records of what was touched or has fallen due, then the agency's clock itself.
+
+        Once a batch, when all of it is joined: what a backlog answers itself is never told otherwise on the way.
+        """
+        self._emit_touched(desk)
+        while (key := desk.fallen_due()) is not None:
+            self._see_to(desk, key)
+        self._emit_touched(desk)
+        self._tell(desk)
+
+    def _see_to(self, desk: Desk, key: str) -> None:
+        """Evict or close by rule what the clock has reached; schedule it anew where it has been spoken of since."""
+        held = self._held.get(key)
+        if held is None or desk.clock is None:
             return
-        sources[event.source_id] = time
-        before, now = self._clock[agency_id], self._agency_clock(agency_id)
-        if now is None or now == before:
-            return
-        if before is None or now // MINUTE != before // MINUTE:
-            # What was read before the minute is told before it, so that a figure "as shown at T" is what
-            # stood then.
-            self._flush(agency_id, self._touched[agency_id], clock=before)
-            self._clock[agency_id] = now
-            self._flush(agency_id, self._touched[agency_id])
+        due = packing.header(held)[0] if isinstance(held, bytes) else held.due
+        if due > desk.clock:
+            desk.schedule(key, due)
+        elif self._outlived(desk, held):
+            self._evict(key)
         else:
-            self._clock[agency_id] = now
+            incident = packing.unpack(held) if isinstance(held, bytes) else held
+            self._held[key] = incident
+            desk.touched[key] = (incident, {INCIDENT})
 
-    def _agency_clock(self, agency_id: str) -> Micros | None:
-        """The least, over the listed sources, of the latest each wrote; None until all have written."""
-        told, listed = self._clocks[agency_id], self._agencies[agency_id].source_ids
-        times = [told[s] for s in listed if s in told]
-        return min(times) if len(times) == len(listed) else None
+    def _outlived(self, desk: Desk, held: Incident | bytes) -> bool:
+        """Whether an incident's state is past its time by the agency's clock, whatever was done about it."""
+        if isinstance(held, bytes):
+            due, ended = packing.header(held)
+            return ended and desk.clock is not None and due <= desk.clock
+        if held.last_occurred >= desk.oldest or desk.clock is None:
+            return False
+        facts = held.combined(held.holdings())
+        return self._evict_at(facts.last_occurred, facts.last_recorded) <= desk.clock
 
-    def _schedule(self, key: str, due: Micros) -> None:
-        if due < self._scheduled.get(key, NEVER):
-            self._scheduled[key] = due
-            agency_id = keys.unpart(key.split("/", 1)[0])
-            heappush(self._heaps.setdefault(agency_id, []), (due, key))
+    def _evict_at(self, last_occurred: Micros, last_recorded: Micros) -> Micros:
+        return max(last_occurred + self._layout.keep, last_recorded + SILENCE)
 
-    def _fall_due(self, agency_id: str, clock: Micros) -> None:
-        """Close by rule and evict what the clock has reached."""
-        heap = self._heaps[agency_id]
-        while heap and heap[0][0] <= clock:
-            due, key = heappop(heap)
-            if self._scheduled.get(key) != due:
-                continue
-            del self._scheduled[key]
-            held = self._held.get(key)
-            if held is None:
-                continue
-            really_due, ended = packing.header(held) if isinstance(held, bytes) else (held.due, held.ended)
-            if really_due > clock:
-                self._schedule(key, really_due)
-            elif ended:
-                del self._held[key]
-                self._changes[key] = None
-                self._touched[agency_id].pop(key, None)
-                self._count("evicted")
-            else:
-                incident = packing.unpack(held) if isinstance(held, bytes) else held
-                self._held[key] = incident
-                self._touched[agency_id][key] = incident
+    def _evict(self, key: str) -> None:
+        held = self._held.pop(key)
+        self._open -= not (packing.header(held)[1] if isinstance(held, bytes) else held.ended)
+        self._changes[key] = None
+        self._count("evicted")
 
     # Records
 
-    def _flush(self, agency_id: str, touched: dict[str, Incident], clock: Micros | None = None) -> None:
-        """Write the records of what was touched, then, without ``clock``, the agency's clock itself."""
-        if clock is None:
-            now = self._clock[agency_id]
-            if now is not None:
-                self._emit_all(agency_id, touched, now)
-                self._fall_due(agency_id, now)
-            self._emit_all(agency_id, touched, now)
-            self._tell(agency_id, now)
-        else:
-            self._emit_all(agency_id, touched, clock)
-
-    def _emit_all(self, agency_id: str, touched: dict[str, Incident], clock: Micros | None) -> None:
+    def _emit_touched(self, desk: Desk) -> None:
+        touched = desk.touched
         if not touched:
             return
-        layout, agency = self._layout, self._agencies[agency_id]
-        to = keys.agency_partition(agency_id, layout.result_partitions)
+        layout, agency = self._layout, desk.agency
+        to = keys.agency_partition(agency.id, layout.result_partitions)
         incidents = self._out.setdefault((layout.incidents, to), [])
         responses = self._out.setdefault((layout.responses, to), [])
         encode = records.encode
         before = len(incidents) + len(responses)
-        for key, incident in touched.items():
-            emitted = emit(incident, agency, clock, self._partition)
-            responses.extend((name.encode(), encode(record)) for name, record in emitted.responses)
-            name, record = emitted.incident
-            incidents.append((name.encode(), encode(record)))
+        for key, (incident, units) in touched.items():
+            emitted = emit(incident, agency, desk.clock, self._partition, units)
+            responses.extend([(name.encode(), encode(record)) for name, record in emitted.responses])
+            incidents.append((key.encode(), encode(emitted.incident)))
             incident.emitted = emitted.counts
+            incident.shared = emitted.shared
             if incident.sent_to or INCIDENT in incident.attributes:
                 self._forward(incident)
-            self._keep(key, incident, emitted)
+            self._keep(desk, key, incident, emitted)
         touched.clear()
         self._count("records_out", len(incidents) + len(responses) - before)
 
-    def _keep(self, key: str, incident: Incident, emitted: Emitted) -> None:
+    def _keep(self, desk: Desk, key: str, incident: Incident, emitted: Emitted) -> None:
         """Remember when it is due, write its state, and pack it once it has ended."""
         self._open += incident.ended - emitted.over
         incident.ended = emitted.over
         if emitted.over:
-            incident.due = emitted.last_occurred + self._layout.keep
+            incident.due = self._evict_at(emitted.last_occurred, emitted.last_recorded)
         else:
             incident.due = emitted.last_recorded + SILENCE
-        self._schedule(key, incident.due)
-        packed = packing.pack(incident)
-        self._changes[key] = packed
+        desk.schedule(key, incident.due)
+        packed = self._changes[key] = packing.pack(incident)
         if emitted.over:
             self._held[key] = packed
 
@@ -446,11 +437,12 @@ class Partition:
         to = (layout.events, keys.partition_of(key, layout.partitions))
         self._out.setdefault(to, []).append((key.encode(), events.to_json(event)))
 
-    def _tell(self, agency_id: str, clock: Micros | None) -> None:
+    def _tell(self, desk: Desk) -> None:
         """Write the agency's clock to its partition of each result topic, when it has moved."""
-        if clock is None or self._told.get(agency_id) == clock:
+        clock, agency_id = desk.clock, desk.agency.id
+        if clock is None or desk.told == clock:
             return
-        self._told[agency_id] = clock
+        desk.told = clock
         layout = self._layout
         record = records.ClockRecord(
             agency_id=agency_id,
@@ -494,7 +486,17 @@ class Partition:
         states: list[Pair] = [
             (f"{_STATE_PREFIX}{key}".encode(), value) for key, value in self._changes.items()
         ]
-        position = packing.Position(packing.FORMAT, self._next, self._clocks, self._told, self._counters)
+        if self._joined:
+            self._count("arrived", self._joined)
+            self._count("joined", self._joined)
+            self._joined = 0
+        position = packing.Position(
+            packing.FORMAT,
+            self._next,
+            {agency_id: desk.clocks for agency_id, desk in self._desks.items() if desk.clocks},
+            {agency_id: desk.told for agency_id, desk in self._desks.items() if desk.told is not None},
+            self._counters,
+        )
         states.append((_POSITION_KEY, packing.pack_position(position)))
         sends.append(Send(layout.changelog, self._partition, states))
         self._out, self._dead, self._changes = {}, [], {}

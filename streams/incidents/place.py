@@ -10,9 +10,8 @@ from schemas.records import Place
 from schemas.times import Micros
 from schemas.vocabulary import FIRE_AND_EMS, UNKNOWN
 from streams.incidents.milestones import Response
-from streams.incidents.state import INCIDENT, Facts, Stated
+from streams.incidents.state import Facts, Values
 
-_NOTHING: dict[str, Stated] = {}
 _LATE: Micros = 1 << 62
 
 
@@ -28,20 +27,17 @@ class Placed:
 
     __slots__ = ("als", "arrival", "counts", "in_scope", "place", "response", "service")
 
-    def __init__(self, response: Response, facts: Facts, rules: Rules) -> None:
-        own = facts.attributes.get(response.unit, _NOTHING)
-        incident = facts.attributes.get(INCIDENT, _NOTHING)
+    def __init__(self, response: Response, facts: Facts, incident: Values, rules: Rules) -> None:
+        own = facts.values(response.unit)
         self.response = response
-        self.place = place_of(own, incident, rules)
-        stated = own.get("service")
-        service = stated[3] if stated is not None else ""
-        self.service = service or rules.unit_services.get(self.place.unit_type, rules.default_service)
-        self.in_scope = self.service in FIRE_AND_EMS
-        self.counts = self.in_scope and not _exempt(own, self.place, rules)
-        als = own.get("als")
-        self.als = self.in_scope and (
-            als[3] == "true" if als is not None and als[3] else self.place.unit_type in rules.als_types
-        )
+        self.place = place = place_of(own, incident, rules)
+        service = own.get("service") or incident.get("service")
+        self.service = service or rules.unit_services.get(place.unit_type, rules.default_service)
+        self.in_scope = in_scope = self.service in FIRE_AND_EMS
+        exempt = own.get("first_due_exempt") or incident.get("first_due_exempt")
+        self.counts = in_scope and not _exempt(exempt, place, rules)
+        als = own.get("als") or incident.get("als")
+        self.als = in_scope and (als == "true" if als else place.unit_type in rules.als_types)
         arrival = response.times.get("on_scene")
         if rules.staging_is_arrival:
             staging = response.times.get("staging")
@@ -61,38 +57,28 @@ class Placed:
         return response.times.get("dispatch", _LATE), response.unit, response.ordinal
 
 
-def place_of(own: dict[str, Stated], incident: dict[str, Stated], rules: Rules) -> Place:
+def place_of(own: Values, incident: Values, rules: Rules) -> Place:
     """The unit's own attributes, else the incident's, else ``UNKNOWN``; battalions by the agency's table."""
-
-    def known(name: str) -> str:
-        stated = own.get(name)
-        if stated is not None and stated[3]:
-            return stated[3]
-        stated = incident.get(name)
-        return stated[3] if stated is not None and stated[3] else UNKNOWN
-
-    area, battalion = known("station_area"), known("battalion")
-    if battalion == UNKNOWN:
-        battalion = rules.areas.get(area, UNKNOWN)
+    mine, its = own.get, incident.get
+    area = mine("station_area") or its("station_area") or UNKNOWN
     return Place(
-        known("response_mode"),
-        known("class"),
-        known("priority"),
+        mine("response_mode") or its("response_mode") or UNKNOWN,
+        mine("class") or its("class") or UNKNOWN,
+        mine("priority") or its("priority") or UNKNOWN,
         area,
-        battalion,
-        known("zone"),
-        known("unit_type"),
+        mine("battalion") or its("battalion") or rules.areas.get(area, UNKNOWN),
+        mine("zone") or its("zone") or UNKNOWN,
+        mine("unit_type") or its("unit_type") or UNKNOWN,
     )
 
 
-def _exempt(own: dict[str, Stated], place: Place, rules: Rules) -> bool:
+def _exempt(stated: str | None, place: Place, rules: Rules) -> bool:
     """Whether the unit does not count for first due in this class.
 
     As its events say, else as the agency says.
     """
-    stated = own.get("first_due_exempt")
-    if stated is not None and stated[3]:
-        classes = stated[3].split()
+    if stated:
+        classes = stated.split()
         return "*" in classes or place.class_ in classes
     exempt = rules.first_due_exempt
     if not exempt:

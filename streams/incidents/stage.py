@@ -8,10 +8,13 @@ from schemas import topics
 from schemas.agency import Agency
 from schemas.settings import Settings
 from schemas.times import DAY
+from streams.incidents import packing
 from streams.incidents.partition import Layout, Partition
 from streams.stage import Stage
 
 NAME = "incidents"
+FORMATS = {"changelog": packing.FORMAT}
+"""What the stage stores, and the version of its format: a generation holds one."""
 
 
 def stage(

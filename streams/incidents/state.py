@@ -8,8 +8,6 @@ of an attribute, and ``SIZE_LIMIT`` in all.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping
-
 import msgspec
 
 from schemas.times import Micros
@@ -34,12 +32,19 @@ NEVER = 1 << 62
 """Later than any instant."""
 
 _HISTORY = frozenset(HISTORY_ATTRIBUTES)
+_NOTHING: dict[str, str] = {}
 
 Press = tuple[Micros, Micros]
 """(occurred_at, recorded_at)"""
 
-Stated = tuple[Micros, Micros, str, str]
-"""(occurred_at, recorded_at, event_id, value); an empty value takes a statement back."""
+Values = dict[str, str]
+"""Attributes by name; an empty value takes a statement back."""
+
+Statement = tuple[Micros, Micros, str, Values]
+"""(occurred_at, recorded_at, event_id, what of it still holds)"""
+
+First = tuple[Micros, Micros, str, str]
+"""(occurred_at, recorded_at, event_id, value)"""
 
 Correction = tuple[Micros, str, Micros]
 """(recorded_at, event_id, new time or ``WITHDRAWN``)"""
@@ -56,18 +61,18 @@ class Facts(msgspec.Struct, array_like=True):
     Attributes:
         presses: unit to milestone to presses, in order.
         corrections: unit to milestone to ``was`` to the correction that holds.
-        attributes: unit to name to what was stated last.
-        first_type: unit to what was stated first of its type.
-        history: unit to name to (occurred_at, value), in order.
+        attributes: unit to its statements; each name stands in the one that holds, the latest that said it.
+        first_type: unit to what was stated first of its type, where it was stated more than once.
+        history: unit to name to (occurred_at, value), in order, where there is more than one.
         last_occurred, last_recorded: the latest instants said of it.
         simulated: whether any of it was marked as simulated.
-        changed: whether an attribute with a history was ever stated twice with different words or times.
+        changed: whether there is any history.
     """
 
     presses: dict[str, dict[str, list[Press]]] = {}
     corrections: dict[str, dict[str, dict[Micros, Correction]]] = {}
-    attributes: dict[str, dict[str, Stated]] = {}
-    first_type: dict[str, Stated] = {}
+    attributes: dict[str, list[Statement]] = {}
+    first_type: dict[str, First] = {}
     history: dict[str, dict[str, list[Change]]] = {}
     last_occurred: Micros = -NEVER
     last_recorded: Micros = -NEVER
@@ -104,46 +109,49 @@ class Facts(msgspec.Struct, array_like=True):
             return 0
         return 0 if known is not None else 100
 
-    def state_attributes(
-        self, unit: str, stated: Mapping[str, str | None], when: tuple[Micros, Micros, str]
-    ) -> int:
-        """Join statements of attributes: of each name the latest holds."""
+    def state(self, unit: str, occurred: Micros, recorded: Micros, event_id: str, values: Values) -> int:
+        """Join a statement of attributes: of each name the latest by (occurred, recorded, event_id) holds."""
         mine = self.attributes.get(unit)
         if mine is None:
-            mine = self.attributes[unit] = {}
-        grown = 0
-        for name, value in stated.items():
-            said = (*when, value or "")
-            known = mine.get(name)
-            if known is None:
-                grown += 60
-            if known is None or said > known:
-                mine[name] = said
-                grown += len(said[3]) - (len(known[3]) if known else 0)
-            if name in _HISTORY:
-                grown += self._remember(unit, name, said)
-        return grown
-
-    def _remember(self, unit: str, name: str, said: Stated) -> int:
-        if name == "type":
-            first = self.first_type.get(unit)
-            if first is None or said < first:
-                self.first_type[unit] = said
-        histories = self.history.get(unit)
-        if histories is None:
-            histories = self.history[unit] = {}
-        changes = histories.get(name)
-        entry = (said[0], said[3])
-        if changes is None:
-            histories[name] = [entry]
-        elif entry not in changes:
-            insort(changes, entry)
-            self.changed = True
-            if len(changes) > KEPT:
-                del changes[0]
+            self.attributes[unit] = [(occurred, recorded, event_id, values)]
         else:
-            return 0
-        return 40 + len(said[3])
+            self._restate(unit, mine, (occurred, recorded, event_id, values))
+        return 60 + sum(map(len, values.values())) + 20 * len(values)
+
+    def _restate(self, unit: str, mine: list[Statement], new: Statement) -> None:
+        """Join a statement where there are others."""
+        when, kept = new[:3], {}
+        for name, value in new[3].items():
+            known = next((statement for statement in mine if name in statement[3]), None)
+            if known is None:
+                kept[name] = value
+                continue
+            old = known[3][name]
+            if name in _HISTORY:
+                self._remember(unit, name, (known[0], old), (when[0], value))
+            if name == "type":
+                earliest = self.first_type.get(unit, (*known[:3], old))
+                self.first_type[unit] = min(earliest, (*when, value))
+            if (*when, value) > (*known[:3], old):
+                kept[name] = value
+                rest = {n: v for n, v in known[3].items() if n != name}
+                place = mine.index(known)
+                if rest:
+                    mine[place] = (*known[:3], rest)
+                else:
+                    del mine[place]
+        if kept:
+            insort(mine, (*when, kept), key=_when)
+
+    def _remember(self, unit: str, name: str, *entries: Change) -> None:
+        """Join changes of an attribute; a history of one is none, for the statement says it."""
+        histories = self.history.setdefault(unit, {})
+        changes = sorted({*histories.get(name, ()), *entries})[-KEPT:]
+        if len(changes) > 1:
+            histories[name] = changes
+            self.changed = True
+        elif not histories:
+            del self.history[unit]
 
     def seen(self, occurred: Micros, recorded: Micros) -> None:
         """Remember the latest instants said of the incident."""
@@ -152,13 +160,25 @@ class Facts(msgspec.Struct, array_like=True):
         if recorded > self.last_recorded:
             self.last_recorded = recorded
 
+    def values(self, unit: str) -> Values:
+        """What holds of one unit's (or the incident's) attributes; an empty value was taken back."""
+        statements = self.attributes.get(unit)
+        if statements is None:
+            return _NOTHING
+        if len(statements) == 1:
+            return statements[0][3]
+        return {name: value for statement in statements for name, value in statement[3].items()}
+
     def value(self, unit: str, name: str) -> str:
-        """What was stated last of one unit's (or the incident's) attribute; empty where nothing stands."""
-        mine = self.attributes.get(unit)
-        if mine is None:
-            return ""
-        stated = mine.get(name)
-        return stated[3] if stated is not None else ""
+        """What holds of one attribute; empty where nothing does."""
+        for statement in self.attributes.get(unit, ()):
+            if name in statement[3]:
+                return statement[3][name]
+        return ""
+
+    def stated_at(self, unit: str, name: str) -> Micros:
+        """When what holds of an attribute occurred; it must have been stated."""
+        return next(s[0] for s in self.attributes[unit] if name in s[3])
 
     def join(self, other: Facts) -> None:
         """Join another incident's facts into these: what was said of both was said of one."""
@@ -170,27 +190,21 @@ class Facts(msgspec.Struct, array_like=True):
             for name, held in corrected.items():
                 for was, correction in held.items():
                     self.correct(unit, name, was, correction)
-        for unit, attributes in other.attributes.items():
-            for name, said in attributes.items():
-                self.state_attributes(unit, {name: said[3]}, said[:3])
+        for unit, statements in other.attributes.items():
+            for statement in statements:
+                self.state(unit, *statement)
         for unit, first in other.first_type.items():
-            mine = self.first_type.get(unit)
-            if mine is None or first < mine:
-                self.first_type[unit] = first
+            self.first_type[unit] = min(self.first_type.get(unit, first), first)
         for unit, histories in other.history.items():
             for name, changes in histories.items():
-                for occurred, value in changes:
-                    self._rejoin_change(unit, name, occurred, value)
+                holding = next(s for s in self.attributes[unit] if name in s[3])
+                self._remember(unit, name, (holding[0], holding[3][name]), *changes)
         self.seen(other.last_occurred, other.last_recorded)
         self.simulated |= other.simulated
 
-    def _rejoin_change(self, unit: str, name: str, occurred: Micros, value: str) -> None:
-        changes = self.history.setdefault(unit, {}).setdefault(name, [])
-        if (occurred, value) not in changes:
-            self.changed |= bool(changes)
-            insort(changes, (occurred, value))
-            if len(changes) > KEPT:
-                del changes[0]
+
+def _when(statement: Statement) -> tuple[Micros, Micros, str]:
+    return statement[:3]
 
 
 Package = dict[str, tuple[list[str], Facts]]
@@ -209,6 +223,8 @@ class Incident(Facts, array_like=True):
         due: the instant of the clock at which something must be done with it without an event (closing,
             eviction).
         ended: whether it has ended or was closed by rule, so that it may be kept packed.
+        shared: what all its records had in common when they were last written: (call time, when it was over,
+            what it was merged into, simulated).
     """
 
     agency_id: str = ""
@@ -222,6 +238,7 @@ class Incident(Facts, array_like=True):
     emitted: dict[str, int] = {}
     due: Micros = NEVER
     ended: bool = False
+    shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
 
     @property
     def merged_into(self) -> str:
@@ -287,9 +304,11 @@ class Incident(Facts, array_like=True):
 
 def _without_merge(facts: Facts) -> Facts:
     """Facts without their own ``merged_into``, which says nothing of the incident they are joined into."""
-    if "merged_into" not in facts.attributes.get(INCIDENT, ()):
+    if not facts.value(INCIDENT, "merged_into"):
         return facts
     copy = Facts()
     copy.join(facts)
-    del copy.attributes[INCIDENT]["merged_into"]
+    mine = copy.attributes[INCIDENT]
+    rest = [(*s[:3], {n: v for n, v in s[3].items() if n != "merged_into"}) for s in mine]
+    copy.attributes[INCIDENT] = [s for s in rest if s[3]]
     return copy

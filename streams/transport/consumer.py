@@ -161,8 +161,8 @@ class BatchConsumer(base.Consumer):
         self._forget()
         positions = {TP(*place): at for place, at in self.app.holder.positions().items()}
         await self.seek_wait(positions)
-        # Said to the group too: what was acknowledged last may never have got there, and lag would stay for ever
-        # in a partition where nothing more arrives.
+        # Told to the group too: what was acknowledged last may never have got there, and where nothing more
+        # arrives the lag would stay for ever.
         if positions and await self._commit(positions):
             self._committed_offset.update(positions)
 

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.errors import Lost, Refused, WatchroomError
 from schemas.settings import Settings
 from schemas.topics import TOPICS
-from streams.stage import RecordBatch, Send, Stage
+from streams.stage import Headers, Pair, RecordBatch, Send, Stage
 
 BATCH_BYTES_MAX = 900_000
 """A record batch is closed before it grows larger: under every topic's limit, which holds for the batch, not
@@ -225,19 +225,12 @@ class Owner:
         out: list[Packed] = []
         stamp = int(time.time() * 1000)  # once: the broker's append time replaces it on all our topics
         for topic, partition, pairs, headers in sends:
-            append: Callable[..., Any] = _full
-            extra: list[tuple[str, bytes]] = []
-            for i, (key, value) in enumerate(pairs):
-                if headers is not None:
-                    extra = list(headers[i])
-                if append(timestamp=stamp, key=key, value=value, headers=extra) is None:
-                    builder = self.producer.create_batch()
-                    out.append(Packed(topic, partition, builder))
-                    append = builder.append
-                    # The first of a batch is taken whatever its size; limits are the broker's to judge.
-                    append(timestamp=stamp, key=key, value=value, headers=extra)
-        for packed in out:
-            packed.builder.close()
+            at = 0
+            while at < len(pairs):
+                builder = self.producer.create_batch()
+                at += _fill(builder, pairs[at:] if at else pairs, headers[at:] if headers else None, stamp)
+                builder.close()
+                out.append(Packed(topic, partition, builder))
         return out
 
     # -- the transaction's side
@@ -359,5 +352,19 @@ class Owner:
             self._fatal(sentence(exc, f"{self.stage.name} partition {self.partition}, {doing}"), exc)
 
 
-def _full(**_: Any) -> None:
-    """Stands for a batch that takes no more: the first record opens one."""
+def _fill(builder: Any, pairs: list[Pair], headers: list[Headers] | None, stamp: int) -> int:
+    """Append records until the batch takes no more; returns how many it took.
+
+    The first is taken whatever its size: a topic's limit is the broker's to judge. aiokafka's own ``append``
+    costs half a microsecond a record; its Cython builder, asked directly, less than 0.2.
+    """
+    append, taken = builder._builder.append, 0
+    extra: list[tuple[str, bytes]] = []
+    for key, value in pairs:
+        if headers is not None:
+            extra = list(headers[taken])
+        if append(taken, stamp, key, value, extra) is None:
+            break
+        taken += 1
+    builder._relative_offset = taken
+    return taken

@@ -53,7 +53,7 @@ async def recover(
     async with _reader(settings, committed=True) as reader:
         records, reached, ends_before = await _read(reader, of, moved)
         if stage.changelog is not None:
-            _alone(reader, ends_before)
+            await _alone(reader, ends_before)
     firsts, ends = await _bounds(settings, sources)
     for owner in owners:
         told = owner.logic.loaded()
@@ -112,15 +112,17 @@ async def _read(
     return records, at, ends
 
 
-def _alone(reader: AIOKafkaConsumer, ends: Offsets) -> None:
-    """Nobody but the fenced owner writes a changelog, so after the fence it can't have grown."""
+async def _alone(reader: AIOKafkaConsumer, ends: Offsets) -> None:
+    """Nobody but the fenced owner writes a changelog, so while it was read it can't have grown."""
+    now = await reader.end_offsets(list(ends))
     for where, end in ends.items():
         high, stable = reader.highwater(where), reader.last_stable_offset(where)
-        # None: there was nothing to fetch
-        if high is not None and not high == stable == end:
+        # None: there was nothing to fetch. High above stable: a transaction is open.
+        if now[where] != end or (high is not None and not high == stable == end):
             raise Lost(
                 f"{where.topic} partition {where.partition}: somebody else writes to it although the former "
-                f"owner is fenced (end was {end}, is {high}, stable {stable}): is it another Watchroom?"
+                f"owner is fenced (its end was {end} and is {now[where]}, stable {stable}, high {high}): is "
+                "it another Watchroom?"
             )
 
 

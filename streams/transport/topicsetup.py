@@ -130,7 +130,7 @@ def _ensure(admin: Any, settings: Settings, wanted: dict[str, Topic]) -> list[st
                 raise GenerationMismatch(
                     f"topic {made['name']} could not be made: {made.get('error_message') or error.__name__}"
                 )
-        admin.wait_for_topics(list(missing))
+    admin.wait_for_topics(list(wanted))  # of those another worker is just making, too
     _check_partitions(admin, settings, wanted)
     _check_config(admin, wanted)
     return sorted(missing)

@@ -232,20 +232,21 @@ def attribute(events: list[Event], unit: str | None, name: str) -> Any:
 def history(events: list[Event], unit: str | None, name: str) -> list[tuple[int, Any]]:
     """The history of one attribute: a set of (occurred_at, value), the 16 latest, earliest first."""
     entries = {(occurred_at, value) for occurred_at, _, _, value in claims(events, unit, name)}
-    return sorted(entries, key=lambda entry: (entry[0], str(entry[1])))[-KEPT:]
+    return sorted(entries, key=lambda entry: (entry[0], entry[1] or ""))[-KEPT:]
 
 
-def history_that_applies(events: list[Event], unit: str | None, name: str) -> list[tuple[int, Any]]:
-    """The unit's history where it has one for that attribute, else the incident's (i)."""
-    return history(events, unit, name) or history(events, None, name)
+def in_force(events: list[Event], unit: str | None, name: str, at: int) -> Any:
+    """The value in force at an instant: the latest entry up to it, before the first entry the first (i).
 
-
-def in_force(entries: list[tuple[int, Any]], at: int) -> Any:
-    """The value in force at an instant: the latest entry up to it, before the first entry the first (i)."""
-    if not entries:
-        return UNKNOWN
-    up_to = [value for occurred_at, value in entries if occurred_at <= at]
-    return up_to[-1] if up_to else entries[0][1]
+    The unit's, else (where it has none, or took it back) the incident's, as with the final value (f).
+    """
+    for whose in (unit, None):
+        entries = history(events, whose, name)
+        up_to = [value for occurred_at, value in entries if occurred_at <= at]
+        value = up_to[-1] if up_to else entries[0][1] if entries else None
+        if value is not None:
+            return value
+    return UNKNOWN
 
 
 # Section 1: responses and the end
@@ -516,13 +517,17 @@ def limit_of(
     if start is None:
         mode, class_ = attribute(events, unit, "response_mode"), attribute(events, unit, "class")
         return Clock(target(settings, interval, mode, class_))
-    modes = history_that_applies(events, unit, "response_mode")
-    classes = history_that_applies(events, unit, "class")
-    moments = sorted({occurred_at for occurred_at, _ in modes + classes if start < occurred_at < end})
-    old_target = target(settings, interval, in_force(modes, start), in_force(classes, start))
+
+    def target_at(moment: int) -> int | None:
+        mode, class_ = (in_force(events, unit, name, moment) for name in ("response_mode", "class"))
+        return target(settings, interval, mode, class_)
+
+    entries = [e for w in (unit, None) for name in ("response_mode", "class") for e in history(events, w, name)]
+    moments = sorted({occurred_at for occurred_at, _ in entries if start < occurred_at < end})
+    old_target = target_at(start)
     limit, passed_at = old_target, None
     for moment in moments:
-        new_target = target(settings, interval, in_force(modes, moment), in_force(classes, moment))
+        new_target = target_at(moment)
         elapsed = span(start, moment)
         if new_target is not None and (old_target is None or new_target < old_target):  # shorter
             limit = elapsed + new_target if limit is None else min(limit, elapsed + new_target)
@@ -598,7 +603,7 @@ def response_view(
         answer["intervals"][interval] = outcome(found, response.end, closed_at)
     judged = answer["intervals"]["turnout"]
     start, end = found_by_interval["turnout"][:2]
-    running_to = next(time for time in (end, response.end, clock) if time is not None)
+    running_to = next(time for time in (end, response.end, closed_at, clock) if time is not None)
     ran = limit_of(events, settings, "turnout", unit, start, running_to)
     judged["limit"] = ran.limit
     never_ended = (
@@ -627,10 +632,11 @@ def first_due(
     first = first_arriving(units)
     clocks = {}
     for unit in units:
-        running_to = next(time for time in (unit.arrival, unit.end, clock) if time is not None)
+        running_to = next(time for time in (unit.arrival, unit.end, closed_at, clock) if time is not None)
         clocks[unit.unit, unit.k] = limit_of(events, settings, interval, unit.unit, unit.enroute, running_to)
+    still = clock if closed_at is None else closed_at  # an incident closed by rule is dated then (section 1)
     on_the_way = [
-        (unit.enroute, clock if unit.end is None else unit.end, clocks[unit.unit, unit.k].limit)
+        (unit.enroute, still if unit.end is None else unit.end, clocks[unit.unit, unit.k].limit)
         for unit in units
         if unit.enroute is not None
     ]
@@ -725,7 +731,7 @@ def incident_view(events: list[Event], clock: int, settings: Settings) -> dict[s
     lead = first_arriving(counting) or first_dispatched(sent)
     whose = lead.unit if lead else None
     call_times = times(presses, None, "call_create")[:1] + times(presses, None, "call_arrival")[:1]
-    types = claims(events, None, "type")
+    types = [claim for claim in claims(events, None, "type") if claim[3] is not None]
     intervals = {}
     if in_scope(events, responses):
         intervals = incident_intervals(events, presses, responses, ended_at, closed_at, clock, settings)

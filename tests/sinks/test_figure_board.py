@@ -212,6 +212,16 @@ def test_yesterday_is_not_shown_as_today() -> None:
     assert len(made) == 2
 
 
+def test_the_clock_turns_the_day_while_no_figure_changes() -> None:
+    """On a quiet night the agency's clock alone says that yesterday is over."""
+    made, _ = board(figure(window="day:2017-01-03", n=2, p50=1, p90=1, p95=1))
+    shown = {name for name, _, _ in made.samples({"sffd": AS_OF + 5 * HOUR})}
+    gone = {name for name, _, _ in made.samples({"sffd": AS_OF + 6 * HOUR})}
+
+    assert "interval_measurements" in shown
+    assert "interval_measurements" not in gone
+
+
 def test_agencies_are_told_apart() -> None:
     """An agency whose file is not here is shown without its calendar, for nobody knows its zone."""
     made, _ = board(

@@ -12,7 +12,7 @@ from rich.console import Console
 from schemas.records import FigureRecord
 from schemas.times import DAY, HOUR
 from sinks.terminal.figures import Question, excluded, json_line, sheet, target_of
-from sinks.terminal.plain import Sheet, plain, printable, rich
+from sinks.terminal.plain import Sheet, least_width, plain, printable, rich
 from sinks.terminal.selection import ANY, Selection
 from tests.sinks.golden import golden
 from tests.sinks.makings import AGENCY, AS_OF, TURNOUT, figure
@@ -75,15 +75,40 @@ def test_plain_text_is_plain() -> None:
     assert max(map(len, text.splitlines())) > 80
 
 
+def drawn(width: int) -> str:
+    """The headline as a terminal of that width gets it, without its colours."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(rich(sheet(LIVE, FIGURES), width))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
 def test_a_terminal_gets_the_same_words() -> None:
     """The coloured table has the same cells as the plain one."""
-    console = Console(file=io.StringIO(), width=240, force_terminal=False)
-    made = sheet(LIVE, FIGURES)
-    console.print(rich(made))
-    assert isinstance(console.file, io.StringIO)
-    words = console.file.getvalue().split()
+    assert drawn(240).split() == plain(sheet(LIVE, FIGURES)).split()
 
-    assert words == plain(made).split()
+
+@pytest.mark.parametrize("width", [200, 150, 130, 110, 90, 70, 40])
+def test_no_terminal_is_so_narrow_that_a_number_is_cut(width: int) -> None:
+    """570 must never be read as 57: a narrow terminal folds words, or wraps whole lines."""
+    text = "".join(drawn(width).split())
+    cells = [cell for row in sheet(LIVE, FIGURES).rows for cell in row]
+
+    assert all(len(line) <= width for line in drawn(width).splitlines())
+    if width <= 110:
+        assert all(cell.replace(" ", "") in text for cell in cells)
+    else:
+        words = drawn(width).split()
+        assert all(word in words for cell in cells for word in cell.split())
+
+
+def test_a_small_terminal_gets_fewer_columns() -> None:
+    """80 columns hold the figures themselves; what is left out is said."""
+    small = sheet(LIVE, FIGURES, compact=True)
+    text = plain(small)
+
+    assert text == golden("figures_compact.txt", text)
+    assert least_width(small) <= 80 < least_width(sheet(LIVE, FIGURES))
 
 
 def test_simulated_figures_say_so() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.times import iso, parse
+from schemas.series import CALENDAR
+from schemas.times import MINUTE, iso, parse
 from sinks.prometheus.periods import current
+from streams.agency.periods import Calendar
 from tests.sinks.makings import AGENCY
 
 CASES = {
@@ -36,3 +40,12 @@ def test_the_period_of_a_time(kind: str, as_of: str, window: str, start: str) ->
     name, began = current(kind, parse(as_of), AGENCY)
 
     assert (name, iso(began)) == (window, start)
+
+
+@given(st.integers(parse("2015-01-01T00:00:00Z") // MINUTE, parse("2030-01-01T00:00:00Z") // MINUTE))
+def test_the_periods_are_those_of_the_figures(minute: int) -> None:
+    """The name computed here is the name that stage two publishes under, at any minute of fifteen years."""
+    instant = minute * MINUTE
+    published = [period.name for period in Calendar(AGENCY).periods(instant)]
+
+    assert [current(kind, instant, AGENCY)[0] for kind in CALENDAR] == published

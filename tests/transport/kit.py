@@ -23,6 +23,7 @@ from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import CoordinatorNotAvailableError
 
 from tests.transport.toy import POSITION, TOTAL, Toy, encoded, revision
 
@@ -295,15 +296,15 @@ class Drill:
     def wait_acquired(
         self, name: str, partitions: int | None = None, timeout_s: float = 30
     ) -> dict[str, Any]:
-        pid = self.pid(name)
-        return self.wait(
-            lambda f: (
-                f["what"] == "acquired"
-                and f["pid"] == pid
-                and (partitions is None or len(f["partitions"]) == partitions)
-            ),
-            timeout_s,
-        )
+        """Wait until a worker holds partitions, so and so many if told; returns what it said of them."""
+        pid, until = self.pid(name), time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            self.news()
+            last = [f for f in self.facts if f["pid"] == pid and f["what"] in ("acquired", "released")][-1:]
+            if last and last[0]["what"] == "acquired" and partitions in (None, len(last[0]["partitions"])):
+                return last[0]
+            time.sleep(0.02)
+        raise AssertionError(f"{name} does not hold {partitions}: {self.facts[-3:]} {self.errors()}")
 
     def errors(self) -> str:
         return "".join(path.read_text()[-2000:] for path in self.folder.glob("*.err"))
@@ -314,6 +315,8 @@ class Drill:
         try:
             found = admin.list_group_offsets({self.group: None})[self.group]
             return {(tp.topic, tp.partition): at.offset for tp, at in found.items()}
+        except CoordinatorNotAvailableError:  # no group ever was, on a broker that has just started
+            return {}
         finally:
             admin.close()
 
@@ -325,7 +328,7 @@ class Drill:
         """Let the workers work all there is, starting again those that ended, then stop them in order."""
         goal = {place: end for place, end in ends(self.bootstrap, self.toy.sources).items() if end}
         until = time.monotonic() + timeout_s
-        while any(self.committed().get(place, -1) < end for place, end in goal.items()):
+        while not self._there(goal):
             for name, worker in list(self.workers.items()):
                 if (code := worker.poll()) is not None:
                     self.exits.append((name, code))
@@ -335,6 +338,10 @@ class Drill:
         for name, worker in self.workers.items():
             if worker.poll() is None:
                 assert self.end(name, signal.SIGTERM) == 0, self.errors()
+
+    def _there(self, goal: Mapping[tuple[str, int], int]) -> bool:
+        at = self.committed()
+        return all(at.get(place, -1) >= end for place, end in goal.items())
 
     def kill_all(self) -> None:
         for worker in self.workers.values():
@@ -422,13 +429,9 @@ def differences(it: Drill) -> list[str]:
             if before is None or revision(record.value) > revision(before):
                 best[record.key] = record.value
             elif revision(record.value) == revision(before) and record.value != before:
-                bad.append(
-                    f"{isolation}: {record.key!r} has two contents for a revision: {record.value!r} {before!r}"
-                )
+                bad.append(f"{isolation}: {record.key!r}, one revision: {record.value!r} {before!r}")
             elif isolation == "read_committed" and revision(record.value) < revision(before):
-                bad.append(
-                    f"committed record of {record.key!r} falls in revision: {record.value!r} after {before!r}"
-                )
+                bad.append(f"committed {record.key!r} falls: {record.value!r} after {before!r}")
         wrong = [k for k, count in true.counts.items() if best.get(k) != encoded(count)]
         unknown = best.keys() - true.counts.keys()
         if wrong or unknown:
@@ -491,17 +494,20 @@ def put(bootstrap: str, topic: str, key: bytes, value: bytes) -> None:
 
 @contextmanager
 def writing(bootstrap: str, topic: str) -> Iterator[None]:
-    """Somebody writes to partition 0 all the time."""
-    enough = threading.Event()
+    """Somebody writes to partition 0 all the time, and has begun."""
+    enough, begun = threading.Event(), threading.Event()
 
     def write_on() -> None:
         producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=0)
+        producer.send(topic, key=b"fat", value=b"x", partition=0).get(timeout=10)
+        begun.set()
         while not enough.wait(0.001):
             producer.send(topic, key=b"fat", value=b"x", partition=0)
         producer.close()
 
     thread = threading.Thread(target=write_on)
     thread.start()
+    assert begun.wait(20)
     try:
         yield
     finally:

@@ -28,6 +28,7 @@ class Toy:
         fat_bytes: size of one more changelog record with each position, for the limits.
         fat_outputs: how many more output records with each batch, and their size.
         headers: whether output records carry one.
+        slow_load_s: seconds of sleep a record that recovery reads.
         hang_at, fail_at: after how many events it stands still or raises.
     """
 
@@ -41,6 +42,7 @@ class Toy:
     fat_bytes: int = 0
     fat_outputs: tuple[int, int] = (0, 0)
     headers: bool = False
+    slow_load_s: float = 0.0
     hang_at: int = -1
     fail_at: int = -1
 
@@ -50,7 +52,7 @@ class Toy:
     @classmethod
     def from_json(cls, text: str) -> Toy:
         fields = json.loads(text)
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        return cls(**fields | {k: tuple(fields[k]) for k in ("sources", "fat_outputs")})
 
     def stage(self) -> Stage:
         """The stage as the transport takes it."""
@@ -85,6 +87,8 @@ class Counting:
     # -- recovery
 
     def load(self, topic: str, key: bytes, value: bytes | None) -> None:
+        if self.toy.slow_load_s:
+            time.sleep(self.toy.slow_load_s)
         if topic != self.toy.changelog:
             assert value is not None
             self.join(topic, value, None)

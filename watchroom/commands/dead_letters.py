@@ -26,7 +26,8 @@ def _bootstrap(settings: Settings) -> str:
 
 def _put(sheet: Sheet) -> None:
     if sys.stdout.isatty():
-        Console().print(rich(sheet))
+        console = Console()
+        console.print(rich(sheet, console.width))
     else:
         click.echo(plain(sheet), nl=False)
 

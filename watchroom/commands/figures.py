@@ -22,10 +22,10 @@ from schemas.records import FigureRecord
 from schemas.series import BREAKDOWNS, CALENDAR, ROLLING
 from schemas.settings import Settings
 from schemas.vocabulary import MODES, UNKNOWN
-from sinks.figures import FIGURES, FigureTable, as_shown, live, why_none
+from sinks.figures import FIGURES, HEALTH, FigureTable, as_shown, live, why_none
 from sinks.reading import Reader, follow
 from sinks.terminal.figures import Asked, Question, json_line, sheet
-from sinks.terminal.plain import Sheet, plain, rich
+from sinks.terminal.plain import Sheet, least_width, plain, rich
 from sinks.terminal.selection import ANY, Selection
 from sinks.terminal.words import instant_of
 from watchroom.cli import Context, pass_context
@@ -33,6 +33,9 @@ from watchroom.cli import Context, pass_context
 REDRAW_S = 0.25
 REPRINT_S = 1.0
 _WINDOW = re.compile(rf"({'|'.join(CALENDAR)})(:.+)?")
+
+
+Answer = tuple[Question, list[FigureRecord]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +170,15 @@ def _once(asking: Asking, shown: str | None) -> None:
     """Live figures as they stand, or what stood at the time ``shown``."""
     with Reader(asking.bootstrap) as reader:
         generation = reader.generation()
-        figures = live(reader, generation) if generation else {}
-        if not figures or generation is None:
+        table = live(reader, generation)
+        if not table.figures or generation is None:
             raise WatchroomError(why_none(reader, generation))
-        agencies = asking.of(figures.values())
+        agencies = asking.of(table.figures.values())
         if shown is None:
-            _put(asking, [(asking.question(a), list(figures.values())) for a in agencies])
+            _put(asking, _answers(asking, table))
             return
         instants = {a: instant_of(shown, asking.zone(a)) for a in agencies}
-        stood = as_shown(reader, generation, instants)
+        stood = as_shown(reader, generation, instants, table.clocks)
     _put(asking, [(_then(asking, a, "as shown", instants[a]), stood[a]) for a in agencies])
 
 
@@ -187,10 +190,10 @@ def _as_known(asking: Asking, as_of: str) -> None:
     if not agencies:
         with Reader(asking.bootstrap) as reader:
             generation = reader.generation()
-            figures = live(reader, generation) if generation else {}
-            if not figures:
+            table = live(reader, generation)
+            if not table.figures:
                 raise WatchroomError(why_none(reader, generation))
-        agencies = asking.of(figures.values())
+        agencies = asking.of(table.figures.values())
     answers = []
     for agency_id in agencies:
         instant = instant_of(as_of, asking.zone(agency_id))
@@ -199,11 +202,14 @@ def _as_known(asking: Asking, as_of: str) -> None:
     _put(asking, answers)
 
 
+def _answers(asking: Asking, table: FigureTable) -> list[Answer]:
+    """Each agency's live figures."""
+    figures = list(table.figures.values())
+    return [(_then(asking, a, "live", table.clocks.get(a, 0)), figures) for a in asking.of(figures)]
+
+
 def _then(asking: Asking, agency_id: str, asked: Asked, instant: int) -> Question:
     return replace(asking.question(agency_id), asked=asked, instant=instant)
-
-
-Answer = tuple[Question, list[FigureRecord]]
 
 
 def _put(asking: Asking, answers: list[Answer]) -> None:
@@ -213,11 +219,19 @@ def _put(asking: Asking, answers: list[Answer]) -> None:
             for figure in question.selection.of(f for f in figures if f.agency_id == question.agency_id):
                 click.echo(json_line(figure, question.asked))
         return
-    sheets = [sheet(question, figures) for question, figures in answers]
     if sys.stdout.isatty():
-        Console().print(Group(*(rich(s) for s in sheets)))
+        console = Console()
+        console.print(Group(*(rich(s, console.width) for s in _fitting(answers, console))))
     else:
-        click.echo("\n".join(map(plain, sheets)), nl=False)
+        click.echo("\n".join(plain(sheet(*answer)) for answer in answers), nl=False)
+
+
+def _fitting(answers: list[Answer], console: Console) -> list[Sheet]:
+    """Sheets for a terminal: with fewer columns where it has not the room."""
+    full = [sheet(*answer) for answer in answers]
+    if all(least_width(s) <= console.width for s in full):
+        return full
+    return [sheet(*answer, compact=True) for answer in answers]
 
 
 def _watch(asking: Asking) -> None:
@@ -229,11 +243,12 @@ def _watch(asking: Asking) -> None:
         screen = Live(console=console, auto_refresh=False, screen=True)
     table, drawn, changed = FigureTable(), 0.0, True
     with screen as place:
-        for batch in follow(asking.bootstrap, [FIGURES], threading.Event()):
+        for batch in follow(asking.bootstrap, [FIGURES, HEALTH], threading.Event()):
             if batch.fresh:
-                table, changed = FigureTable(), True
+                table, changed, drawn = FigureTable(), True, 0.0
             came = table.take(batch.records)
-            changed = changed or bool(batch.records)
+            # At a terminal the clock above the table moves, too.
+            changed = changed or any(terminal or record.topic == FIGURES for record in batch.records)
             if not batch.live and batch.generation is not None:
                 continue
             if asking.json:
@@ -251,9 +266,9 @@ def _put_lines(asking: Asking, figures: Iterable[FigureRecord]) -> None:
 
 
 def _draw(asking: Asking, table: FigureTable, place: Live | None, console: Console) -> None:
-    figures = list(table.figures.values())
-    sheets = [sheet(asking.question(a), figures) for a in asking.of(figures)]
-    if not figures:
+    answers = _answers(asking, table)
+    sheets = [sheet(*answer) for answer in answers] if place is None else _fitting(answers, console)
+    if not sheets:
         sheets = [
             Sheet(("No figure yet; this waits for one. Ctrl-C ends it, watchroom status says what runs.",))
         ]
@@ -261,7 +276,7 @@ def _draw(asking: Asking, table: FigureTable, place: Live | None, console: Conso
         click.echo("\n".join(map(plain, sheets)))
         return
     room = max(4, console.height // len(sheets) - 6)
-    place.update(Group(*(rich(_cut(s, room)) for s in sheets)), refresh=True)
+    place.update(Group(*(rich(_cut(s, room), console.width) for s in sheets)), refresh=True)
 
 
 def _cut(full: Sheet, room: int) -> Sheet:

@@ -11,6 +11,7 @@ from schemas.errors import BadInput
 from schemas.times import Micros, moment
 from sources.inspection import INCIDENTS_COUNTED_MAX, Report, inspect
 from sources.profile import ROW_ORDER, Profile, find_profile, shipped_profiles
+from sources.progress import shown
 from watchroom.commands.replay import file_or_sample
 
 _VALUES_SHOWN = 6
@@ -58,7 +59,8 @@ def check(file: Path | None, profile_name: str) -> None:
     """
     profile = find_profile(profile_name)
     path = file_or_sample(file, profile)
-    report = inspect(path, profile)
+    with shown(profile.zone) as tell:
+        report = inspect(path, profile, tell)
     click.echo(f"{path}, read with profile {profile.name} ({profile.path})")
     _columns(report)
     _counts(report, profile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import click
 from schemas.agency import Agency, load_agencies
 from schemas.errors import BadInput, ConfigurationError
 from schemas.settings import Settings
-from schemas.times import DAY, HOUR, MINUTE, SECOND, Micros, moment
+from schemas.times import DAY, HOUR, MINUTE, SECOND, Micros, iso, moment
 from sources.clocks import last_clock
 from sources.localtime import resolve
 from sources.profile import Profile, find_profile
@@ -26,6 +27,7 @@ from watchroom.cli import Context, pass_context
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR, "d": DAY}
 _LINGER_MS_MAX = 100
 _LINGER_MS_WATCHED = 2
+_PATIENCE_S = 3.0
 
 
 class Speed(click.ParamType):
@@ -104,7 +106,8 @@ def command(
 ) -> None:
     """Replay an export into Kafka as events and clocks, in the order of time.
 
-    Without FILE, the sample that ships with the profile. What was replayed before changes no figure.
+    Without FILE, the sample that ships with the profile. What was replayed before changes no figure. What
+    cannot be read is left out and reported; exit code 3 says that there was some.
 
     \b
     Examples:
@@ -128,6 +131,12 @@ def command(
         replay = Replay(path, profile, agency, chosen, source_id=source_id, report=report, stop=stop)
         summary = _run(replay, settings, chosen)
     _tell(summary, profile)
+    if chosen.shift_to_now and summary.clock_before is not None:
+        click.echo(
+            f"{agency.id} had a clock before this ({iso(summary.clock_before)}): incidents that were replayed"
+            f" before, shifted to another time, now have both times. --agency keeps copies apart.",
+            err=True,
+        )
     if summary.interrupted:
         raise KeyboardInterrupt
     if summary.problems:
@@ -141,8 +150,21 @@ def _run(replay: Replay, settings: Settings, options: Options) -> Summary:
 
     address = bootstrap(settings)
     linger = _LINGER_MS_MAX if options.speed is None else _LINGER_MS_WATCHED
+
+    def clock_so_far() -> Micros | None:
+        # Of an agency that never wrote a clock, all there is must be read to know it.
+        note = threading.Timer(
+            _PATIENCE_S, click.echo, ["looking for the agency's last clock"], {"err": True}
+        )
+        note.daemon = True
+        note.start()
+        try:
+            return last_clock(address, replay.agency_id, replay.source_id)
+        finally:
+            note.cancel()
+
     with Writer(address, linger_ms=linger) as writer:
-        return replay.run(writer, lambda: last_clock(address, replay.agency_id, replay.source_id))
+        return replay.run(writer, clock_so_far)
 
 
 def _tell(summary: Summary, profile: Profile) -> None:
@@ -151,15 +173,15 @@ def _tell(summary: Summary, profile: Profile) -> None:
     if (leap := summary.leap) is not None:
         first, before = (moment(t).astimezone(profile.zone).isoformat() for t in (leap.first, leap.before))
         click.echo(
-            f"{leap.events:,} events from {first} on (first in line {leap.line}) come more than 30 days after the one"
-            f" before them ({before}): they were sent and moved no clock. If most of the file is among them, leave the"
-            f" early rows out with --from.",
+            f"{leap.events:,} events from {first} on (first in line {leap.line}) come over 30 days after the"
+            f" one before them ({before}): they were sent and moved no clock. If most of the file is among"
+            f" them, leave the early rows out with --from.",
             err=True,
         )
     if summary.events_too_late:
         click.echo(
-            f"{summary.events_too_late:,} events lie too far behind the clock to be joined: they will be among the"
-            f" dead letters as too_late",
+            f"{summary.events_too_late:,} events lie too far behind the clock to be joined: they will be"
+            f" among the dead letters as too_late",
             err=True,
         )
     click.echo(str(summary))

@@ -1,0 +1,153 @@
+"""Measuring one run: a raw reader, and a worker that has a backlog before it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka import TopicPartition as Place
+from kafka.errors import KafkaError
+
+from schemas.settings import Settings
+from streams.app import app_id
+from streams.transport import topicsetup
+from watchroom.commands.worker import formats
+
+_PATIENCE_S = 600.0
+
+
+class Run(NamedTuple):
+    """One run of a worker over a backlog.
+
+    Attributes:
+        rate: records of the source a second, from the first batch to the last commit.
+        seconds: that time.
+        cpu_seconds: processor time of the worker, start included.
+        memory_mb: the most it took.
+    """
+
+    rate: float
+    seconds: float
+    cpu_seconds: float
+    memory_mb: float
+
+
+async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
+    """Records a second of a plain aiokafka reader over the whole topic: the limit of any reader here."""
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=1 << 20)
+    await reader.start()
+    places = [TopicPartition(topic, p) for p in range(partitions)]
+    reader.assign(places)
+    ends = await reader.end_offsets(places)
+    await reader.seek_to_beginning(*places)
+    count, begun = 0, time.perf_counter()
+    while count < sum(ends.values()):
+        for records in (await reader.getmany(timeout_ms=500, max_records=20_000)).values():
+            count += len(records)
+    passed = time.perf_counter() - begun
+    await reader.stop()
+    return count / passed
+
+
+def prepare(settings: Settings, generation: int) -> None:
+    """Register a generation and make its topics, so that each run begins from nothing."""
+    if generation == 1:
+        topicsetup.prepare(settings.broker, settings, formats(), 1)
+        return
+    topicsetup.ensure_topics(settings.broker, settings, generation)
+    made = topicsetup.Generation.of(generation, settings, formats())
+    topicsetup.register(settings.broker, settings, topicsetup.with_status(made, "building"))
+
+
+@contextmanager
+def worker(settings: Settings, stage: str, generation: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of its own process, stopped at the end."""
+    environment = {
+        **os.environ,
+        "WATCHROOM_BROKER": settings.broker,
+        "WATCHROOM_STATE_DIR": str(settings.state_dir),
+        "WATCHROOM_PARTITIONS": str(settings.partitions),
+    }
+    command = [sys.executable, "-m", "watchroom", "worker", "--stage", stage, "--id", f"bench-{stage}"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--generation", str(generation)], env=environment, stderr=out, stdout=out
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def backlog(
+    settings: Settings, stage: str, generation: int, topics: list[str], log: Path, *, from_start: bool = False
+) -> Run:
+    """Time a worker over a backlog, from its first commit to the one that holds everything.
+
+    Between two commits both ends are exact, and a start or a second of waiting for a commit is in neither.
+
+    Args:
+        from_start: begin when the worker has its partitions instead, where a backlog fits into few commits.
+    """
+    with _ends(settings.broker, topics) as ends, worker(settings, stage, generation, log) as process:
+        admin = KafkaAdminClient(bootstrap_servers=settings.broker)
+        group, until = app_id(stage, generation), time.monotonic() + _PATIENCE_S
+        samples: list[tuple[float, int]] = []
+        try:
+            while not samples or samples[-1][1] < sum(ends.values()):
+                if process.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}")
+                done = _done(admin, group, ends)
+                if not samples and from_start and b'"acquired"' in log.read_bytes():
+                    samples.append((time.perf_counter(), 0))
+                if done and (not samples or done > samples[-1][1]):
+                    samples.append((time.perf_counter(), done))
+                time.sleep(0.02)
+        finally:
+            admin.close()
+        cpu, memory = _use(process.pid)
+    (begun, first), (ended, last) = samples[0], samples[-1]
+    passed = ended - begun
+    return Run((last - first) / passed if passed else float("nan"), passed, cpu, memory)
+
+
+@contextmanager
+def _ends(bootstrap: str, names: list[str]) -> Iterator[dict[Place, int]]:
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
+    try:
+        places = [Place(name, p) for name in names for p in sorted(consumer.partitions_for_topic(name) or ())]
+        yield {place: end for place, end in consumer.end_offsets(places).items() if end}
+    finally:
+        consumer.close()
+
+
+def _done(admin: KafkaAdminClient, group: str, ends: dict[Place, int]) -> int:
+    """How much of the backlog is committed."""
+    try:
+        offsets = admin.list_group_offsets([group])[group]
+    except KafkaError:
+        return 0
+    return sum(min(max(offsets[p].offset, 0), end) for p, end in ends.items() if p in offsets)
+
+
+def _use(pid: int) -> tuple[float, float]:
+    """(processor seconds, most memory in MB) of a process, as the kernel tells."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = os.sysconf("SC_CLK_TCK")
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return (int(fields[11]) + int(fields[12])) / ticks, peak / 1024

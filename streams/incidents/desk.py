@@ -1,0 +1,81 @@
+"""One agency in one partition of stage one: its clock, what was touched since it was last told, what falls due."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from schemas.agency import Agency
+from schemas.times import Micros
+from streams.incidents.state import NEVER, Incident
+
+Touched = tuple[Incident, set[str]]
+"""(an incident, the units that were spoken of, the incident itself among them as ``INCIDENT``)"""
+
+
+class Desk:
+    """What a partition keeps for one agency.
+
+    Attributes:
+        clocks: source to the latest time it wrote.
+        clock: the agency's clock here, the least over its listed sources; None until all have written.
+        oldest: events that occurred before are too late.
+        told: the clock last written to the result topics.
+        touched: incident's key to what was touched of it since its records were last written.
+    """
+
+    __slots__ = (
+        "_due",
+        "_keep",
+        "_scheduled",
+        "agency",
+        "clock",
+        "clocks",
+        "oldest",
+        "sources",
+        "told",
+        "touched",
+    )
+
+    def __init__(self, agency: Agency, keep: Micros) -> None:
+        self.agency = agency
+        self.sources = agency.source_ids
+        self.clocks: dict[str, Micros] = {}
+        self.clock: Micros | None = None
+        self.oldest: Micros = -NEVER
+        self.told: Micros | None = None
+        self.touched: dict[str, Touched] = {}
+        self._keep = keep
+        self._due: list[tuple[Micros, str]] = []
+        self._scheduled: dict[str, Micros] = {}
+
+    def hear(self, source: str, time: Micros) -> None:
+        """Take a source's clock, and move the agency's if that is the least."""
+        if time > self.clocks.get(source, -NEVER):
+            self.clocks[source] = time
+            self.move(self.least())
+
+    def least(self) -> Micros | None:
+        """The least, over the listed sources, of the latest each wrote; None until all have written."""
+        times = [self.clocks[source] for source in self.sources if source in self.clocks]
+        return min(times) if len(times) == len(self.sources) else None
+
+    def move(self, clock: Micros | None) -> None:
+        """Move the agency's clock."""
+        self.clock = clock
+        self.oldest = -NEVER if clock is None else clock - self._keep
+
+    def schedule(self, key: str, due: Micros) -> None:
+        """See to an incident when the clock reaches ``due``, or earlier if it is scheduled so."""
+        if due < self._scheduled.get(key, NEVER):
+            self._scheduled[key] = due
+            heappush(self._due, (due, key))
+
+    def fallen_due(self) -> str | None:
+        """The next incident to see to, None where the clock has reached no other."""
+        due, clock = self._due, self.clock
+        while clock is not None and due and due[0][0] <= clock:
+            instant, key = heappop(due)
+            if self._scheduled.get(key) == instant:
+                del self._scheduled[key]
+                return key
+        return None
