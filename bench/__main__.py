@@ -25,9 +25,10 @@ def _say(text: str) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000, help="about how many events (default 1,000,000)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, each a raw reader and a worker (default 3)")
+    form = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=form)
+    parser.add_argument("--events", type=int, default=1_000_000, help="about how many events (1,000,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of a raw reader and workers (3)")
     parser.add_argument("--keep", type=Path, help="keep broker's data and logs in this folder")
     return parser.parse_args()
 
@@ -41,9 +42,10 @@ def _run(settings: Settings, options: argparse.Namespace, folder: Path) -> None:
     measure.prepare(settings, 1)
     begun = time.perf_counter()
     written = asyncio.run(load.write(settings.broker, options.events, settings.partitions))
+    passed = time.perf_counter() - begun
     _say(
-        f"wrote {written.events:,} events ({written.bytes / written.events:.0f} bytes each) and {written.clocks:,}"
-        f" clocks to each of {settings.partitions} partitions in {time.perf_counter() - begun:.0f} s"
+        f"wrote {written.events:,} events of {written.bytes // written.events} bytes, and {written.clocks:,}"
+        f" clocks to each of {settings.partitions} partitions, in {passed:.0f} s"
     )
     raw: list[float] = []
     one: list[measure.Run] = []
@@ -54,9 +56,11 @@ def _run(settings: Settings, options: argparse.Namespace, folder: Path) -> None:
         log = folder / f"incidents-{number}.log"
         one.append(measure.backlog(settings, "incidents", number, [topics.EVENTS], log))
         results = [topics.topic_name(name, number) for name in topics.RESULTS_OF_STAGE_ONE]
-        two.append(measure.backlog(settings, "agency", number, results, folder / f"agency-{number}.log", from_start=True))
+        log = folder / f"agency-{number}.log"
+        two.append(measure.backlog(settings, "agency", number, results, log, from_start=True))
         _say(
-            f"round {number}: raw reader {raw[-1]:,.0f}/s; stage one {one[-1].rate:,.0f}/s, {one[-1].memory_mb:.0f} MB;"
+            f"round {number}: raw reader {raw[-1]:,.0f}/s;"
+            f" stage one {one[-1].rate:,.0f}/s, {one[-1].memory_mb:.0f} MB;"
             f" stage two {two[-1].seconds:.1f} s, {two[-1].memory_mb:.0f} MB"
         )
     _say("")
@@ -65,7 +69,8 @@ def _run(settings: Settings, options: argparse.Namespace, folder: Path) -> None:
     _say(_row("stage one, validation, transactions, outputs, records/s", [r.rate for r in one], ""))
     ratios = [100 * r.rate / limit for r, limit in zip(one, raw, strict=True)]
     _say(_row("stage one as a share of the raw reader of its round", ratios, "%"))
-    _say(_row("stage one, processor microseconds an event", [1e6 * r.cpu_seconds / written.events for r in one], ""))
+    cpu = [1e6 * r.cpu_seconds / written.events for r in one]
+    _say(_row("stage one, processor microseconds an event", cpu, ""))
     _say(_row("stage one, most memory", [r.memory_mb for r in one], "MB"))
     _say(_row("stage two, all figures of these weeks from their records", [r.seconds for r in two], "s"))
     _say(_row("stage two, most memory", [r.memory_mb for r in two], "MB"))

@@ -1,7 +1,8 @@
 """The load: San Francisco's real week, laid over itself and repeated, until it is a big city's weeks.
 
-Five copies of the week at once have the real rhythm, units per call and gaps of a city of about 17 million events
-a year; each copy has its own incident numbers. Clocks of every hour stand between the events, as a replay writes them.
+Five copies of the week at once have the real rhythm, units per call and gaps of a city of about 17 million
+events a year; each copy has its own incident numbers. Clocks of every hour stand between the events, as a
+replay writes them.
 """
 
 from __future__ import annotations
@@ -88,7 +89,10 @@ def events(count: int) -> Iterator[tuple[Micros, str, bytes]]:
 
 
 async def write(bootstrap: str, count: int, partitions: int, topic: str = topics.EVENTS) -> Written:
-    """Write about ``count`` events, and clocks of every hour to every partition, as fast as Kafka takes them."""
+    """Write about ``count`` events, and clocks of every hour to every partition.
+
+    As fast as Kafka takes them.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks=1, max_batch_size=_BATCH_BYTES)
     await producer.start()
     open_batches = {p: producer.create_batch() for p in range(partitions)}

@@ -43,7 +43,9 @@ class Run(NamedTuple):
 
 async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
     """Records a second of a plain aiokafka reader over the whole topic: the limit of any reader here."""
-    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=1 << 20)
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=1 << 20
+    )
     await reader.start()
     places = [TopicPartition(topic, p) for p in range(partitions)]
     reader.assign(places)
@@ -101,6 +103,11 @@ def backlog(
     Between two commits both ends are exact, and a start or a second of waiting for a commit is in neither.
 
     Args:
+        settings: where Kafka is.
+        stage: which stage.
+        generation: prepared for this run.
+        topics: full names of what it reads.
+        log: file for what it says.
         from_start: begin when the worker has its partitions instead, where a backlog fits into few commits.
     """
     with _ends(settings.broker, topics) as ends, worker(settings, stage, generation, log) as process:
@@ -110,7 +117,9 @@ def backlog(
         try:
             while not samples or samples[-1][1] < sum(ends.values()):
                 if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}")
+                    raise RuntimeError(
+                        f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}"
+                    )
                 done = _done(admin, group, ends)
                 if not samples and from_start and b'"acquired"' in log.read_bytes():
                     samples.append((time.perf_counter(), 0))

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 
-from kafka.partitioner.default import murmur2
+_WORD = struct.Struct("<I")
+_M = 0x5BD1E995
+
+
+def murmur2(data: bytes) -> int:
+    """Kafka's hash of a key, 32 bits; the pure core takes no Kafka client along for thirty lines.
+
+    A test holds it against kafka-python's and aiokafka's.
+    """
+    size = len(data)
+    hashed = (0x9747B28C ^ size) & 0xFFFFFFFF
+    whole = size & ~3
+    for (word,) in _WORD.iter_unpack(data[:whole]):
+        mixed = word * _M & 0xFFFFFFFF
+        mixed = (mixed ^ (mixed >> 24)) * _M & 0xFFFFFFFF
+        hashed = (hashed * _M & 0xFFFFFFFF) ^ mixed
+    rest = data[whole:]
+    if rest:
+        hashed = (hashed ^ int.from_bytes(rest, "little")) * _M & 0xFFFFFFFF
+    hashed = (hashed ^ (hashed >> 13)) * _M & 0xFFFFFFFF
+    return hashed ^ (hashed >> 15)
 
 
 def part(text: str) -> str:
@@ -55,8 +76,7 @@ def partition_of(key: str, partitions: int) -> int:
     >>> partition_of("sffd/163664050", 4) in range(4)
     True
     """
-    hashed: int = murmur2(key.encode()) & 0x7FFFFFFF
-    return hashed % partitions
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 @lru_cache(maxsize=4096)

@@ -20,7 +20,7 @@ TAIL: Micros = 48 * HOUR
 """How far past the last event the clock goes at a replay's end."""
 
 STEP_WATCHED: Micros = MINUTE
-STEP_MAX: Micros = HOUR
+STEP_MAX: Micros = DAY
 
 
 class Due(NamedTuple):

@@ -65,7 +65,7 @@ class Options:
     Attributes:
         speed: seconds of event time in a second; None is ``max``.
         start: rows whose call is before are left out; ``end``: at or after.
-        clock_step: between clocks, in event time; None: 1 min watched, 1 h at ``max``.
+        clock_step: between clocks, in event time; None: 1 min watched, 1 day at ``max``.
         shift_to_now: see ``pace.shift_to_now``.
         backfill: past events for a running agency; no clock is written.
         run_on_s: after a shifted replay's end the clock runs on this long; None: until it is stopped.

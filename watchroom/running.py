@@ -107,10 +107,10 @@ def _try(lock: int, kind: int) -> bool:
     return True
 
 
-def holder(state_dir: Path) -> int | None:
+def holder(state_dir: Path, name: str = LOCK) -> int | None:
     """The process of the `up` that runs on this folder; None where none does, 0 where it did not say."""
     try:
-        lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(state_dir / name, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
@@ -123,17 +123,28 @@ def holder(state_dir: Path) -> int | None:
         os.close(lock)
 
 
+BUSY_UP = (
+    "`watchroom up` already runs on {state_dir}{who}: see it with `watchroom status`, stop it with "
+    "`watchroom down`, or choose another folder with --state-dir"
+)
+
+
 @contextmanager
-def held(state_dir: Path) -> Iterator[None]:
+def held(state_dir: Path, name: str = LOCK, busy: str = BUSY_UP) -> Iterator[None]:
     """Hold the folder for this process; however it ends, the kernel lets go of it.
 
+    Args:
+        state_dir: the folder.
+        name: of the lock in it.
+        busy: what to say where another process holds it.
+
     Raises:
-        Refused: another `up` runs on it; names the process and what to do.
+        Refused: another process holds it; names it and says what to do.
         ConfigurationError: the folder can't be made or written.
     """
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
-        lock = os.open(state_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = os.open(state_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as exc:
         raise ConfigurationError(
             f"the state folder {state_dir} can't be used ({exc.strerror}): choose another with --state-dir"
@@ -143,12 +154,8 @@ def held(state_dir: Path) -> Iterator[None]:
         while not (ours := _try(lock, fcntl.LOCK_EX)) and time.monotonic() < deadline:
             time.sleep(0.02)
         if not ours:
-            pid = holder(state_dir)
-            who = f" (process {pid})" if pid else ""
-            raise Refused(
-                f"`watchroom up` already runs on {state_dir}{who}: see it with `watchroom status`, stop it "
-                "with `watchroom down`, or choose another folder with --state-dir"
-            )
+            pid = holder(state_dir, name)
+            raise Refused(busy.format(state_dir=state_dir, who=f" (process {pid})" if pid else ""))
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -1,4 +1,7 @@
-"""One agency in one partition of stage one: its clock, what was touched since it was last told, what falls due."""
+"""One agency in one partition of stage one.
+
+Its clock, what was touched since it was last told, what falls due.
+"""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ class Emitted:
     """The records of one incident, and what its state must remember of them.
 
     Attributes:
-        incident: its record; ``responses`` by key, those alone that may differ from what was written before, voided
-            ones included.
+        incident: its record; ``responses`` by key, those alone that may differ from what was written before,
+            voided ones included.
         counts: unit to how many responses it has now.
         shared: what all its records have in common (``Incident.shared``).
         over: whether the incident has ended or was closed by rule.
@@ -75,8 +75,8 @@ def emit(
         agency: its file.
         clock: the agency's clock in this partition, None before its sources have spoken.
         partition: the source partition the incident lives on.
-        touched: units spoken of since the records were last written, ``INCIDENT`` for the incident itself. Records of
-            other units are left out where nothing they share with the incident has changed.
+        touched: units spoken of since the records were last written, ``INCIDENT`` for the incident itself.
+            Records of other units are left out where nothing they share with the incident has changed.
     """
     holdings = incident.holdings() if incident.absorbed else {}
     facts = incident.combined(holdings)

@@ -17,7 +17,6 @@ from streams.incidents.milestones import View
 from streams.incidents.place import Placed, place_of
 from streams.incidents.state import INCIDENT, Facts
 
-
 _LATE = frozenset({"never_enroute", "no_arrival", "canceled"})
 """Exclusions of what never ended, which may stand as breaches all the same."""
 

@@ -109,7 +109,10 @@ def pack_package(package: Package) -> str:
 
 
 def _in_order(value: Any) -> Any:
-    """The same with the keys of all dicts in order (msgspec does so for text alone, and corrections go by instant)."""
+    """The same with the keys of all dicts in order.
+
+    msgspec does so for keys of text alone, and corrections go by instant.
+    """
     if isinstance(value, dict):
         return {key: _in_order(held) for key, held in sorted(value.items())}
     if isinstance(value, tuple | list):

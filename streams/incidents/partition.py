@@ -242,7 +242,8 @@ class Partition:
             return known[0]
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
-            # Evicted when it is spoken of, not when the batch is through: where a batch ends must change nothing.
+            # Evicted when it is spoken of, not when the batch is through: where a batch ends must change
+            # nothing.
             self._evict(key)
             held = None
         if isinstance(held, bytes):
@@ -328,7 +329,8 @@ class Partition:
     def _flush(self, desk: Desk) -> None:
         """Write the records of what was touched or has fallen due, then the agency's clock itself.
 
-        Once a batch, when all of it is joined: what a backlog answers itself is never told otherwise on the way.
+        Once a batch, when all of it is joined: what a backlog answers itself is never told otherwise on the
+            way.
         """
         self._emit_touched(desk)
         while (key := desk.fallen_due()) is not None:
@@ -337,7 +339,10 @@ class Partition:
         self._tell(desk)
 
     def _see_to(self, desk: Desk, key: str) -> None:
-        """Evict or close by rule what the clock has reached; schedule it anew where it has been spoken of since."""
+        """Evict or close by rule what the clock has reached.
+
+        Schedule it anew where it has been spoken of since.
+        """
         held = self._held.get(key)
         if held is None or desk.clock is None:
             return

@@ -8,6 +8,7 @@ of an attribute, and ``SIZE_LIMIT`` in all.
 from __future__ import annotations
 
 from bisect import insort
+
 import msgspec
 
 from schemas.times import Micros

@@ -38,6 +38,7 @@ class Generation:
         result_partitions: of every result topic.
         edition: of the definitions.
         formats: what is stored to the version of its format.
+        source_ends: partition of ``incident.events`` (as text) to its end when a rebuild began this one.
     """
 
     generation: int
@@ -46,6 +47,12 @@ class Generation:
     result_partitions: int
     edition: int = EDITION.edition
     formats: dict[str, int] = field(default_factory=dict)
+    source_ends: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def silent_below(self) -> dict[int, int]:
+        """Partition to the offset below which absorbed states are in the log already: none are sent."""
+        return {int(partition): end for partition, end in self.source_ends.items()}
 
     @classmethod
     def of(
@@ -108,6 +115,16 @@ def ensure_register(bootstrap: str, settings: Settings) -> None:
     """The same for the register of generations alone."""
     with _admin(bootstrap) as admin:
         _ensure(admin, settings, {GENERATIONS: TOPICS[GENERATIONS]})
+
+
+def delete_topics(bootstrap: str, generation: int) -> list[str]:
+    """Delete what a generation wrote; returns the names of the topics that were there."""
+    with _admin(bootstrap) as admin:
+        names = {topic_name(name, generation) for name, topic in TOPICS.items() if topic.generational}
+        there = sorted(names & set(admin.list_topics()))
+        if there:
+            admin.delete_topics(there, raise_errors=False)
+        return there
 
 
 def _ensure(admin: Any, settings: Settings, wanted: dict[str, Topic]) -> list[str]:

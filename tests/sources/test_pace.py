@@ -87,9 +87,9 @@ def test_a_pace_says_when() -> None:
     assert Pace(DAY, None).left(DAY, DAY + HOUR) is None
 
 
-def test_clocks_are_a_minute_apart_when_watched_and_an_hour_at_max() -> None:
+def test_clocks_are_a_minute_apart_when_watched_and_a_day_at_max() -> None:
     """Unless told otherwise."""
-    assert (default_step(1), default_step(3600), default_step(None)) == (MINUTE, MINUTE, HOUR)
+    assert (default_step(1), default_step(3600), default_step(None)) == (MINUTE, MINUTE, DAY)
 
 
 @given(st.integers(0, DAY), st.integers(0, DAY), st.integers(300 * DAY, 301 * DAY))

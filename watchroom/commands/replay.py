@@ -88,7 +88,7 @@ class Span(click.ParamType):
     help="With --shift-to-now: end this long after the last event, instead of at Ctrl-C.",
 )
 @click.option("--backfill", is_flag=True, help="Add past events to a running agency; write no clock.")
-@click.option("--clock-step", type=Span(), help="Event time between clocks. [default: 1min, at max 1h]")
+@click.option("--clock-step", type=Span(), help="Event time between clocks. [default: 1min, at max 1d]")
 @click.option("--agency", "agency_id", metavar="ID", help="Agency to replay into, instead of the profile's.")
 @click.option("--source", "source_id", metavar="ID", help="Source to speak for, instead of the profile's.")
 @pass_context

@@ -77,7 +77,10 @@ def _run(settings: Settings, stage_name: str, worker_id: str, number: int | None
     from streams.transport import topicsetup
 
     agencies = load_agencies(settings.agencies_dir)
-    generation = topicsetup.prepare(settings.broker, settings, formats(), number).generation
+    registered = topicsetup.prepare(settings.broker, settings, formats(), number)
+    generation = registered.generation
     make = import_module(f"streams.{stage_name}.stage").stage
-    stage = make(settings, agencies, generation=generation, worker=worker_id)
+    # A rebuild finds in the log the absorbed states that were sent before it began.
+    more = {"silent_below": registered.silent_below} if stage_name == "incidents" else {}
+    stage = make(settings, agencies, generation=generation, worker=worker_id, **more)
     return app.run(stage, settings, generation, worker_id, stream=stream)
