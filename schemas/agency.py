@@ -121,38 +121,46 @@ class Rules(_Strict):
 
     def target(self, interval: str, mode: str, class_: str, priority: str) -> int | None:
         """Seconds of the target that binds, None where there is none; the first that fits counts."""
-        return self._targets(interval, mode, class_, priority)
+        return self._found[interval, mode, class_, priority]
 
     @cached_property
-    def targeted(self) -> tuple[str, ...]:
-        """The intervals that have a target at all."""
-        return tuple(dict.fromkeys(t.interval for t in self.targets))
+    def response_targets(self) -> tuple[str, ...]:
+        """The intervals of a response that have a target at all."""
+        return tuple(i for i in EDITION.response_intervals if any(t.interval == i for t in self.targets))
 
     @cached_property
-    def _by_interval(self) -> dict[tuple[str, str], list[Target]]:
-        table: dict[tuple[str, str], list[Target]] = {}
-        for target in self.targets:
-            table.setdefault((target.interval, target.mode), []).append(target)
-        return table
+    def incident_targets(self) -> tuple[str, ...]:
+        """The intervals of an incident that have a target at all."""
+        return tuple(i for i in EDITION.incident_intervals if any(t.interval == i for t in self.targets))
 
     @cached_property
-    def _known_targets(self) -> dict[tuple[str, str, str, str], int | None]:
-        return {}
+    def _found(self) -> _Found:
+        return _Found(self.targets)
 
-    def _targets(self, interval: str, mode: str, class_: str, priority: str) -> int | None:
-        asked = (interval, mode, class_, priority)
-        known = self._known_targets
-        if asked in known:
-            return known[asked]
+
+class _Found(dict[tuple[str, str, str, str], int | None]):
+    """Targets already asked for: one look-up on the hot path; emptied when priorities without end come by."""
+
+    _MOST = 4096
+
+    def __init__(self, targets: tuple[Target, ...]) -> None:
+        super().__init__()
+        self._targets = targets
+
+    def __missing__(self, asked: tuple[str, str, str, str]) -> int | None:
+        interval, mode, class_, priority = asked
         found = None
-        for target in self._by_interval.get((interval, mode), ()):
-            if ("*" in target.classes or class_ in target.classes) and (
-                "*" in target.priorities or priority in target.priorities
+        for target in self._targets:
+            if (
+                (target.interval, target.mode) == (interval, mode)
+                and ("*" in target.classes or class_ in target.classes)
+                and ("*" in target.priorities or priority in target.priorities)
             ):
                 found = target.seconds
                 break
-        if len(known) < 4096:
-            known[asked] = found
+        if len(self) >= self._MOST:
+            self.clear()
+        self[asked] = found
         return found
 
 

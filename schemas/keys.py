@@ -61,8 +61,12 @@ def response_key(agency_id: str, incident_id: str, unit_id: str, ordinal: int) -
     >>> response_key("sffd", "163664050", "E39", 1), response_key("sffd", "163664050", "E39", 2)
     ('sffd/163664050/E39', 'sffd/163664050/E39/2')
     """
-    key = f"{part(agency_id)}/{part(incident_id)}/{part(unit_id)}"
-    return key if ordinal == 1 else f"{key}/{ordinal}"
+    return response_under(incident_key(agency_id, incident_id), unit_id, ordinal)
+
+
+def response_under(key: str, unit_id: str, ordinal: int) -> str:
+    """The key of a response, given that of its incident."""
+    return f"{key}/{part(unit_id)}" if ordinal == 1 else f"{key}/{part(unit_id)}/{ordinal}"
 
 
 def clock_key(agency_id: str, source_partition: int) -> str:

@@ -8,18 +8,20 @@ the same with one commit more.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, TextIO
 
 import aiokafka.producer.sender
 
-from schemas.errors import ConfigurationError, Refused, WatchroomError
+from schemas.errors import ConfigurationError, Refused
 from schemas.settings import Settings
 from streams.agency import agent as agency_agent
 from streams.incidents import agent as incidents_agent
@@ -76,6 +78,22 @@ def _check(settings: Settings, worker_id: str) -> None:
         raise ConfigurationError(
             f"worker id {worker_id!r}: Kafka takes letters, digits, '.', '_' and '-', at most 100 of them"
         )
+
+
+@contextmanager
+def _alone(settings: Settings, name: str) -> Iterator[None]:
+    """Refuse a second worker of the same name on this machine.
+
+    To Kafka both would be one member that comes back again and again: each would drive the other out.
+    """
+    folder = settings.state_dir / "faust"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(f"{name} already runs on this machine: give this worker another --id") from None
+        yield
 
 
 def build(
@@ -183,6 +201,9 @@ def run(
     log = Log(worker_id, settings.log_level, stream or sys.stderr)
     gc.set_threshold(*GC_THRESHOLDS)
 
+    _check(settings, worker_id)
+    alone = _alone(settings, f"{app_id(stage.name, generation)}-{worker_id}")
+
     async def main() -> int:
         app = build(stage, settings, generation=generation, worker_id=worker_id, log=log, owner=owner)
         log.info("starting", stage=stage.name, generation=generation, sources=stage.sources, app=app.conf.id)
@@ -193,7 +214,8 @@ def run(
     # Not asyncio.run(): at its end it waits for tasks of Faust's that do not end.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    return loop.run_until_complete(main())
+    with alone:
+        return loop.run_until_complete(main())
 
 
 async def _until_stopped(app: BatchApp, log: Log, judge: Judge | None) -> int:
@@ -259,6 +281,3 @@ def leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-__all__ = ["AGENTS", "PINNED", "WatchroomError", "app_id", "build", "leave", "run"]

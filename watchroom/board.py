@@ -81,8 +81,12 @@ class Board:
         return sum(r.arrived for r, _ in self.health.values() if r.stage == "incidents")
 
 
-def once(bootstrap: str) -> Board:
+def once(bootstrap: str, *, figures: bool = True) -> Board:
     """The board as it stands, committed.
+
+    Args:
+        bootstrap: Kafka's address.
+        figures: whether they are wanted; there are many more of them than of all else.
 
     Raises:
         BrokerUnreachable: no Kafka answers.
@@ -90,7 +94,9 @@ def once(bootstrap: str) -> Board:
     with Reader(bootstrap) as reader:
         board = Board(reader.generation(), live=True)
         if board.generation is not None:
-            for records in reader.whole(["health", "figures"], board.generation.generation):
+            for records in reader.whole(
+                ["health", *(["figures"] if figures else [])], board.generation.generation
+            ):
                 board.take(records)
     with consumer(bootstrap, committed=False) as asking:
         asked = partitions(asking, board.topics())

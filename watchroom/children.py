@@ -138,7 +138,9 @@ def last_words(log: Path, offset: int = 0) -> str:
         said = _sentence(line)
         if said is not None:
             return said
-        last = last or line.strip()
+        # A worker's lines of JSON say what happened; none but the last, fatal one says why.
+        if not line.startswith("{"):
+            last = last or line.strip()
     return last[:300]
 
 

@@ -115,6 +115,8 @@ def _dead(dead: dict[str, int]) -> str:
 def law_in_words(facts: Facts) -> str:
     """One sentence: that everything adds up, or that it does not."""
     law = facts.law
+    if facts.generation is None:
+        return "nobody has counted yet"
     if not law.holds:
         return f"BROKEN: {law.broken[0]}" + (f"; and {len(law.broken) - 1} more" if law.broken[1:] else "")
     said = (

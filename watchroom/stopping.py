@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas.errors import WatchroomError
-from watchroom import running
+from watchroom import procfs, running
 from watchroom.broker import attach
 
 WITHIN_S = 60.0
 """Workers take up to 10 s, the exporter with them, Kafka up to 20 s; then it is told to go."""
 
 _AFTER_SIGKILL_S = 10.0
+_LAST_BREATH_S = 3.0
 
 
 def stop(state_dir: Path, tell: Callable[[str], None]) -> bool:
@@ -49,6 +50,10 @@ def stop(state_dir: Path, tell: Callable[[str], None]) -> bool:
         _signal(pid, signal.SIGKILL)
         if not _gone_within(state_dir, pid, _AFTER_SIGKILL_S):
             raise WatchroomError(f"process {pid} outlived SIGKILL")
+    # It lets go of its folder a moment before it ends.
+    deadline = time.monotonic() + _LAST_BREATH_S
+    while procfs.runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
     return True
 
 

@@ -134,7 +134,7 @@ class Book:
             self.ignored += 1
             return False
         forget_at = max(record.closed_at, record.began_at, record.call_at, record.merged_at) + KEPT
-        if self.clock is not None and forget_at <= self.clock:
+        if entry is None and self.clock is not None and forget_at <= self.clock:
             self.ignored += 1
             return False
         scope = RESPONSE if isinstance(record, ResponseRecord) else INCIDENT
@@ -147,6 +147,8 @@ class Book:
         entry.forget_at = forget_at
         self._simulated |= record.simulated
         self._replace(key, entry, record)
+        if self.clock is not None and forget_at <= self.clock:
+            self._let_go(key, entry)
         return True
 
     def _replace(self, key: str, entry: Entry, record: ResponseRecord | IncidentRecord) -> None:
@@ -253,8 +255,15 @@ class Book:
             if entry.forget_at > clock:
                 heappush(self._forget, (entry.forget_at, key))
                 continue
-            del self._entries[key]
-            self._columns[entry.scope].clear(entry.row)
+            self._let_go(key, entry)
+
+    def _let_go(self, key: str, entry: Entry) -> None:
+        """Forget a record; what of it still stands in a figure (an open interval has no date) goes with it."""
+        held = tuple(name for name in entry.periods if name in self._periods)
+        self._running.put(key, entry.scope, entry.mode, held, enumerate(entry.contributions), -1)
+        self._unfinish(held, entry.over, -1)
+        del self._entries[key]
+        self._columns[entry.scope].clear(entry.row)
 
     # Out: the whole
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from schemas.agency import Agency
 from schemas.times import HOUR, Micros, micros, moment
+
+
+_FIRST: Micros = micros(datetime(2, 1, 1, tzinfo=UTC))
+_LAST: Micros = micros(datetime(9998, 1, 1, tzinfo=UTC))
 
 
 class Period(NamedTuple):
@@ -24,7 +28,11 @@ class Calendar:
         self._kept: dict[int, tuple[Period, Period, Period] | None] = {}
 
     def periods(self, instant: Micros) -> tuple[Period, Period, Period]:
-        """The day, the shift and the month an instant falls in."""
+        """The day, the shift and the month an instant falls in.
+
+        Local time ends with the years 1 and 9999: what lies there counts as the first or last of those between.
+        """
+        instant = min(max(instant, _FIRST), _LAST)
         hour = instant // HOUR
         kept = self._kept.get(hour)
         if kept is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from schemas.agency import Agency, Rules
-from schemas.keys import response_key
+from schemas.keys import incident_key, response_under
 from schemas.records import IncidentRecord, Measure, ResponseRecord
 from schemas.times import Micros
 from schemas.vocabulary import Flag, IncidentState
@@ -47,12 +47,13 @@ class Emitted:
 class _Setting:
     """What all records of one incident share."""
 
-    __slots__ = ("call_at", "closed_at", "incident", "merged_at", "merged_into", "revision", "source")
+    __slots__ = ("call_at", "closed_at", "incident", "key", "merged_at", "merged_into", "revision", "source")
 
     def __init__(
         self, incident: Incident, partition: int, call_at: Micros, closed_at: Micros, by_rule: Micros
     ) -> None:
         self.incident = incident
+        self.key = incident_key(incident.agency_id, incident.incident_id)
         self.revision = (incident.last_offset, by_rule)
         self.source = (partition, incident.first_offset, incident.last_offset)
         self.call_at = call_at
@@ -201,7 +202,7 @@ def _response(
     )
     if out_of_order(response.times, of_incident=False):
         record.flags = [Flag.OUT_OF_ORDER.value]
-    return response_key(incident.agency_id, incident.incident_id, response.unit, response.ordinal), record
+    return response_under(setting.key, response.unit, response.ordinal), record
 
 
 def _void_the_gone(setting: _Setting, emitted: Emitted) -> None:
@@ -218,6 +219,4 @@ def _void_the_gone(setting: _Setting, emitted: Emitted) -> None:
                 source=setting.source,
                 state=IncidentState.VOID.value,
             )
-            emitted.responses.append(
-                (response_key(incident.agency_id, incident.incident_id, unit, ordinal), record)
-            )
+            emitted.responses.append((response_under(setting.key, unit, ordinal), record))

@@ -144,17 +144,17 @@ def measure_response(
         "scene_time": scene_time(unit, ended, rules),
         "hospital_turnaround": hospital_turnaround(unit, ended, rules),
     }
-    for interval in rules.targeted:
-        measure = measures.get(interval)
-        if measure is None or (measure.reason and measure.reason not in _LATE and not facts.changed):
+    for interval in rules.response_targets:
+        measure = measures[interval]
+        if measure.reason and measure.reason not in _LATE and not facts.changed:
             continue  # excluded for good: no limit could make a breach of it
-        start = _start(interval, unit)
-        end = unit.response.end
-        limit = limit_of(
-            interval, facts, unit.response.unit, unit.place, rules, start, measure.at or end or closed
-        )
+        start, end = _start(interval, unit), unit.response.end
+        until = measure.at or end or closed
+        limit = limit_of(interval, facts, unit.response.unit, unit.place, rules, start, until)
+        if limit is None:
+            continue
         late = False
-        if measure.reason == "never_enroute" and interval == "turnout" and limit.seconds is not None:
+        if measure.reason == "never_enroute" and interval == "turnout":
             late = start is not None and end is not None and seconds_between(start, end) > limit.seconds
         _judge(measure, limit, over=incident_over, late=late)
     return measures
@@ -177,8 +177,6 @@ _STARTS = {
 
 def _judge(measure: Measure, limit: Limit, *, over: bool, late: bool) -> None:
     """Write the limit, and whether a breach stands once the incident is over, into the measure."""
-    if limit.seconds is None:
-        return
     measure.limit = limit.seconds
     measure.binding = limit.binding
     if not over:
@@ -327,7 +325,7 @@ def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, 
         measures["travel_als"] = als.travel(Ended(case.seen.ended, case.closed), case.rules)
     over = case.seen.ended is not None or case.closed is not None
     unit = case.lead.response.unit if case.lead is not None else INCIDENT
-    for interval in case.rules.targeted:
+    for interval in case.rules.incident_targets:
         measure = measures.get(interval)
         if measure is None or (measure.reason and measure.reason not in _LATE and not case.facts.changed):
             continue  # excluded for good: no limit could make a breach of it
@@ -336,32 +334,33 @@ def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, 
             continue
         until = measure.at or case.seen.ended
         limit = limit_of(interval, case.facts, unit, case.place, case.rules, starts.get(interval), until)
-        _judge(measure, limit, over=over, late=False)
+        if limit is not None:
+            _judge(measure, limit, over=over, late=False)
 
 
 def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, over: bool) -> None:
     """Each unit has its own limit from its own enroute; one that can still make it keeps the breach away."""
     unit = due.clocked()
-    if unit is None:
+    limit = _own_limit(case, interval, unit) if unit is not None else None
+    if limit is None:
         return
-    limit = _own_limit(case, interval, unit)
     late = False
-    if due.first is None and over:
+    if measure.reason in ("no_arrival", "canceled"):
         clocks = [(u, _own_limit(case, interval, u)) for u in due.sent]
         under_way = [
-            (enroute, end, own.seconds)
+            (enroute, u.response.end, own.seconds if own is not None else None)
             for u, own in clocks
             if (enroute := u.response.times.get("enroute_to_scene")) is not None
-            and (end := u.response.end if u.response.end is not None else case.closed) is not None
+            and u.response.end is not None
         ]
-        late = case.seen.ended is not None and ever_red(under_way)
-        downgrades = [own.passed for _, own in clocks if own.passed is not None]
-        limit.passed = next((moment for moment in downgrades if red(under_way, moment)), None)
+        late = ever_red(under_way)
+        downgrades = [own.passed for _, own in clocks if own is not None and own.passed is not None]
+        passed = next((moment for moment in downgrades if red(under_way, moment)), None)
+        limit = Limit(limit.seconds, binding=limit.binding, passed=passed)
     _judge(measure, limit, over=over, late=late)
 
 
-def _own_limit(case: Case, interval: str, unit: Placed) -> Limit:
+def _own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
     enroute = unit.response.times.get("enroute_to_scene")
-    ends = (unit.arrival, unit.response.end, case.closed)
-    until = next((end for end in ends if end is not None), None)
+    until = unit.arrival if unit.arrival is not None else unit.response.end
     return limit_of(interval, case.facts, unit.response.unit, unit.place, case.rules, enroute, until)

@@ -6,6 +6,7 @@ Pure judgement of the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from schemas.agency import Rules
 from schemas.records import Place
@@ -20,20 +21,23 @@ class Limit:
     """The limit of one interval.
 
     Attributes:
-        seconds: whole seconds, None where none applies.
+        seconds: whole seconds.
         binding: whether the final attributes have a target, so that the value counts in a compliance.
         passed: when a downgrade came after the old limit had passed, so that it and the breach stand.
     """
 
     __slots__ = ("binding", "passed", "seconds")
 
-    def __init__(self, seconds: int | None, *, binding: bool, passed: Micros | None = None) -> None:
+    def __init__(self, seconds: int, *, binding: bool, passed: Micros | None = None) -> None:
         self.seconds = seconds
         self.binding = binding
         self.passed = passed
 
 
-NO_LIMIT = Limit(None, binding=False)
+@lru_cache(maxsize=256)
+def _plain(seconds: int) -> Limit:
+    """The limit where nothing changed under way; nobody writes into a limit, so one serves all."""
+    return Limit(seconds, binding=True)
 
 
 def limit_of(
@@ -44,7 +48,7 @@ def limit_of(
     rules: Rules,
     start: Micros | None,
     until: Micros | None,
-) -> Limit:
+) -> Limit | None:
     """The limit of an interval that runs from ``start``, given what changed under way.
 
     Args:
@@ -59,7 +63,7 @@ def limit_of(
     final = rules.target(interval, place.mode, place.class_, place.priority)
     histories = _histories(facts, unit) if facts.changed and start is not None else None
     if start is None or histories is None:
-        return NO_LIMIT if final is None else Limit(final, binding=True)
+        return None if final is None else _plain(final)
     return _changed_under_way(interval, histories, rules, start, until, binding=final is not None)
 
 
@@ -103,7 +107,7 @@ def _changed_under_way(
     until: Micros | None,
     *,
     binding: bool,
-) -> Limit:
+) -> Limit | None:
     def target_at(instant: Micros) -> int | None:
         mode, class_, priority = (
             _in_force(own, instant) or _in_force(incident, instant) or UNKNOWN for own, incident in histories
@@ -131,7 +135,7 @@ def _changed_under_way(
         elif new is not None:
             limit = elapsed + new if limit is None else min(limit, elapsed + new)
         target = new
-    return Limit(limit, binding=binding and limit is not None)
+    return None if limit is None else Limit(limit, binding=binding)
 
 
 UnderWay = tuple[Micros, Micros, int | None]

@@ -81,6 +81,7 @@ class Partition:
         self._next = 0
         self._counters: dict[str, int] = {}
         self._joined = 0
+        self._named: dict[tuple[str, str], set[str]] = {}
         self._last_event_ms = 0
         self._changes: dict[str, bytes | None] = {}
         self._out: dict[tuple[str, int], list[Pair]] = {}
@@ -285,6 +286,7 @@ class Partition:
     def _merge(self, event: Any, offset: int, latest: Micros) -> None:
         incident, occurred, recorded = self._accept(event, INCIDENT, offset, latest)
         values = {"merged_into": event.merged_into or ""}
+        self._named.setdefault((event.agency_id, event.incident_id), set()).add(values["merged_into"])
         incident.size += incident.state(INCIDENT, occurred, recorded, event.event_id, values)
 
     def _disposition(self, event: Any, offset: int, latest: Micros) -> None:
@@ -298,14 +300,19 @@ class Partition:
             package = packing.unpack_package(event.state)
         except ValueError as exc:
             raise Rejected(DeadLetterReason.INVALID, str(exc)) from exc
+        if not package and keys.incident_key(event.agency_id, event.incident_id) not in self._held:
+            self._count("absorbed")
+            return
         incident = self._hold(desk, event.incident_id, INCIDENT)
-        self._count("absorbed")
-        if incident.size + len(event.state) > 2 * SIZE_LIMIT:
+        known = incident.absorbed.get(event.sender)
+        growth = len(event.state) - (len(packing.pack_package(known[1])) if known is not None else 0)
+        if incident.size + growth > 2 * SIZE_LIMIT:
             raise Rejected(
                 DeadLetterReason.INCIDENT_TOO_LARGE, "with what it absorbed its state would be too large"
             )
+        self._count("absorbed")
         if incident.absorb(event.sender, event.offset, package):
-            incident.size += len(event.state)
+            incident.size += growth
             incident.last_offset = offset
             if incident.first_offset < 0:
                 incident.first_offset = offset
@@ -413,10 +420,16 @@ class Partition:
             self._held[key] = packed
 
     def _forward(self, incident: Incident) -> None:
-        """Send the incident's state to the one it was merged into; an empty one to where it no longer is."""
+        """Send the incident's state to the one it was merged into; an empty one to where it no longer is.
+
+        An empty one also to all that this batch named on the way: an earlier run of it may have ended there, been read
+        (sources are read uncommitted) and aborted, and where a batch ends must change nothing.
+        """
         target = incident.merged_into
-        if incident.sent_to and incident.sent_to != target:
-            self._send_absorbed(incident, incident.sent_to, "")
+        named = self._named.pop((incident.agency_id, incident.incident_id), set())
+        for other in sorted({incident.sent_to, *named} - {target, incident.incident_id, ""}):
+            self._send_absorbed(incident, other, "")
+        if incident.sent_to != target:
             incident.sent_to, incident.sent_digest = "", b""
         if not target:
             return

@@ -84,7 +84,8 @@ class Facts(msgspec.Struct, array_like=True):
         """Join a press; returns about how many bytes the state grew by (so do all joins here)."""
         of_unit = self.presses.get(unit)
         if of_unit is None:
-            of_unit = self.presses[unit] = {}
+            self.presses[unit] = {name: [(occurred, recorded)]}
+            return 100 + 6 * len(unit)  # JSON may write a letter as six
         presses = of_unit.get(name)
         if presses is None:
             of_unit[name] = [(occurred, recorded)]
@@ -115,9 +116,15 @@ class Facts(msgspec.Struct, array_like=True):
         mine = self.attributes.get(unit)
         if mine is None:
             self.attributes[unit] = [(occurred, recorded, event_id, values)]
-        else:
-            self._restate(unit, mine, (occurred, recorded, event_id, values))
-        return 60 + sum(map(len, values.values())) + 20 * len(values)
+            return 60 + 6 * len(unit) + sum(map(len, values.values())) + 20 * len(values)
+        before = self._weight(unit)
+        self._restate(unit, mine, (occurred, recorded, event_id, values))
+        return self._weight(unit) - before
+
+    def _weight(self, unit: str) -> int:
+        """About how many bytes what is held of a unit's attributes takes."""
+        said = sum(60 + sum(20 + len(v) for v in s[3].values()) for s in self.attributes[unit])
+        return said + sum(20 + len(v) for held in self.history.get(unit, {}).values() for _, v in held)
 
     def _restate(self, unit: str, mine: list[Statement], new: Statement) -> None:
         """Join a statement where there are others."""
@@ -131,8 +138,12 @@ class Facts(msgspec.Struct, array_like=True):
             if name in _HISTORY:
                 self._remember(unit, name, (known[0], old), (when[0], value))
             if name == "type":
-                earliest = self.first_type.get(unit, (*known[:3], old))
-                self.first_type[unit] = min(earliest, (*when, value))
+                types = (self.first_type.get(unit), (*known[:3], old), (*when, value))
+                said = [
+                    each for each in types if each is not None and each[3]
+                ]  # what was taken back is no type
+                if said:
+                    self.first_type[unit] = min(said)
             if (*when, value) > (*known[:3], old):
                 kept[name] = value
                 rest = {n: v for n, v in known[3].items() if n != name}

@@ -79,6 +79,8 @@ def _skeleton(draw: st.DrawFn, incident: str) -> list[Event]:
     events.append(_change(incident, None, start, {"response_mode": mode, "class": class_, "station_area": "03"}))
     for unit in draw(st.lists(st.sampled_from(UNITS), max_size=4, unique=True)):
         when = start + 40 * SECOND
+        if draw(st.booleans()):
+            events.append(_change(incident, unit, when, draw(st.sampled_from(_KINDS))))
         names = draw(st.sampled_from(_COURSES))
         for name, step in zip(names, draw(_steps()), strict=False):
             events.append(_milestone(incident, unit, name, when))
@@ -96,6 +98,16 @@ _COURSES = (
     ("dispatch", "enroute_to_scene", "on_scene"),
     ("dispatch", "enroute_to_scene", "canceled_enroute", "dispatch", "enroute_to_scene", "on_scene"),
 )
+
+
+_KINDS: tuple[Mapping[str, str | None], ...] = (
+    {"als": "true", "unit_type": "MEDIC", "service": "EMS"},
+    {"als": "true"},
+    {"service": "POLICE"},
+    {"first_due_exempt": "*", "unit_type": "CHIEF"},
+    {"response_mode": "EMERGENT", "class": "EMS"},
+)
+"""What is said of a unit as it is sent."""
 
 
 def _said(kind: str, incident: str, occurred: Micros, recorded: Micros, **fields: Any) -> Event:
@@ -139,7 +151,8 @@ def _anything(draw: st.DrawFn, incidents: tuple[str, ...], when: st.SearchStrate
             unit_id=unit if of_unit else None, name=name, was=draw(st.none() | when), time=draw(st.none() | when),
         )  # fmt: skip
     if sort < 14:
-        names = draw(st.lists(st.sampled_from(tuple(WORDS)), min_size=1, max_size=3, unique=True))
+        likely = (*WORDS, "response_mode", "response_mode", "class", "class")
+        names = draw(st.lists(st.sampled_from(likely), min_size=1, max_size=3, unique=True))
         attributes = {name: draw(st.sampled_from(WORDS[name])) for name in names}
         whose = draw(st.sampled_from((None, unit)))
         return _said("change", incident, occurred, recorded, unit_id=whose, attributes=attributes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -12,22 +13,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kafka import KafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from schemas.agency import load_agency
 from schemas.events import ClockEvent, to_json
+from schemas.keys import partition_of
+from schemas.times import SECOND, moment
 from schemas.topics import EVENTS
 from sources.profile import find_profile
 from sources.replay import Options, Replay
-from sources.writer import Writer
-from tests.pipeline.plain import Plain, Raw, Record, differences, latest, plain, settled_bytes, winners
+from tests.pipeline.plain import Plain, Record, differences, plain, settled_bytes
 from watchroom.broker import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("incidents", "agency")
+RESULTS = ("responses.g1", "incidents.g1")
+WRITTEN = (*RESULTS, "figures.g1", "units.g1", "dead.letters")
 SETTLE_S = 180
 """Longest wait for a pipeline to read and commit all there is: generous, since others may use the machine."""
 
@@ -37,7 +43,10 @@ FIGURES_ASIDE = ("as_of", "histogram")
 
 _SFFD = ROOT / "deploy" / "agencies" / "sffd.toml"
 _CSV_TIME = "%m/%d/%Y %I:%M:%S %p"
-_FAST = {"WATCHROOM_COMMIT_INTERVAL_S": "0.2", "WATCHROOM_TRANSACTION_TIMEOUT_S": "15"}
+_FAST = {"WATCHROOM_COMMIT_INTERVAL_S": "0.4"}
+
+Item = tuple[str, bytes] | ClockEvent
+"""An event by its key, or a clock."""
 
 
 class Answer(NamedTuple):
@@ -63,7 +72,6 @@ class Pipeline:
     broker: Broker
     plain: Plain
     partitions: int
-    agencies: tuple[str, ...]
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -88,17 +96,15 @@ class Pipeline:
     def start(self, *stages: str) -> None:
         """Start the workers of these stages (both, where none is named), by names they keep."""
         for stage in stages or STAGES:
+            words = ["worker", "--stage", stage, "--id", stage, "--log", str(self.folder / f"{stage}.log")]
             with (self.folder / f"{stage}.err").open("ab") as errors:
                 self.workers[stage] = subprocess.Popen(
-                    [
-                        sys.executable, "-m", "watchroom", "worker", "--stage", stage, "--id", stage,
-                        "--log", str(self.folder / f"{stage}.log"),
-                    ],
+                    [sys.executable, "-m", "watchroom", *words],
                     cwd=self.folder,
                     env=self.environment,
                     stdout=errors,
                     stderr=errors,
-                )  # fmt: skip
+                )
 
     def kill(self, *stages: str) -> None:
         """SIGKILL, to workers of ours by their process."""
@@ -108,8 +114,12 @@ class Pipeline:
 
     def acquired(self, stage: str) -> int:
         """How often a worker of this stage has taken partitions."""
+        return len(self._acquired(stage))
+
+    def _acquired(self, stage: str) -> list[dict[str, Any]]:
         log = self.folder / f"{stage}.log"
-        return log.read_text().count('"acquired"') if log.exists() else 0
+        lines = log.read_text().split("\n")[:-1] if log.exists() else []
+        return [fact for line in lines if (fact := json.loads(line))["what"] == "acquired"]
 
     def wait_acquired(self, stage: str, times: int, timeout_s: float = SETTLE_S) -> None:
         """Wait until partitions were taken so and so often."""
@@ -117,6 +127,14 @@ class Pipeline:
         while self.acquired(stage) < times:
             self._check(until, f"{stage} has not taken its partitions")
             time.sleep(0.05)
+
+    def revive(self) -> None:
+        """Start again what does not run."""
+        for stage in STAGES:
+            if self.workers[stage].poll() is not None:
+                times = self.acquired(stage)
+                self.start(stage)
+                self.wait_acquired(stage, times + 1)
 
     def stop(self) -> None:
         """End what still runs; the broker needs no goodbye."""
@@ -155,34 +173,37 @@ class Pipeline:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
-    def put(self, events: Iterable[tuple[str, bytes]], *, one_by_one: bool = False) -> None:
-        """Events by key, through the sources' own writer; one by one waits for each to be acknowledged."""
-        with Writer(self.bootstrap, linger_ms=0 if one_by_one else 50) as writer:
-            for key, value in events:
-                writer.send(key, value)
-                if one_by_one:
-                    writer.flush()
+    def put(self, items: Iterable[Item], *, one_by_one: bool = False) -> None:
+        """Events and clocks, in this order within each partition; a clock goes to every one.
 
-    def clocks(self, agency: str, *times: str, source: str = "export") -> None:
-        """Clocks of an agency's source to every partition."""
-        with Writer(self.bootstrap, linger_ms=0) as writer:
-            for time_ in times:
-                writer.clock(agency, source, _micros(time_))
+        Not through the sources' writer, of which the week at ``max`` is the test: this is quicker. One by one
+        waits for each to be acknowledged.
+        """
+        by: dict[int, list[tuple[bytes, bytes]]] = {n: [] for n in range(self.partitions)}
+        for item in items:
+            if isinstance(item, ClockEvent):
+                key = f"{item.agency_id}//clock/{item.source_id}".encode()
+                for some in by.values():
+                    some.append((key, to_json(item)))
+            else:
+                by[partition_of(item[0], self.partitions)].append((item[0].encode(), item[1]))
+        asyncio.run(_put(self.bootstrap, by, one_by_one=one_by_one))
 
     def raw(self, records: Sequence[tuple[bytes | None, bytes | None, int]]) -> list[int]:
-        """Key, value and partition past all of the product's own writers; returns the offsets."""
-        producer: Any = KafkaProducer(
-            bootstrap_servers=self.bootstrap, acks="all", max_request_size=1 << 21, metrics_enabled=False
-        )
-        try:
-            sent = [
-                producer.send(EVENTS, key=key, value=value, partition=partition)
-                for key, value, partition in records
-            ]
-            producer.flush(timeout=60)
-            return [future.get(timeout=60).offset for future in sent]
-        finally:
-            producer.close(timeout=10)
+        """Key, value and partition, whatever they are; returns the offsets."""
+
+        async def send() -> list[int]:
+            producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, max_request_size=1 << 21)
+            await producer.start()
+            try:
+                return [
+                    (await producer.send_and_wait(EVENTS, value, key, partition)).offset
+                    for key, value, partition in records
+                ]
+            finally:
+                await producer.stop()
+
+        return asyncio.run(send())
 
     # -- out
 
@@ -194,45 +215,60 @@ class Pipeline:
         """
         until = time.monotonic() + timeout_s
         while True:
-            self._check(until, f"not settled: {self.plain.health()}")
+            health = self.plain.health()
+            self._check(until, f"not settled: {health}")
             ends = self.plain.ends(EVENTS)
-            if self._reached("incidents", EVENTS, ends) and ends == self.plain.ends(EVENTS):
-                results = ("responses.g1", "incidents.g1")
-                reached = all(self._reached("agency", t, self.plain.ends(t)) for t in results)
-                told = (*results, "figures.g1", "units.g1", "dead.letters", EVENTS)
-                if reached and all(map(self.plain.stable, told)):
-                    return self.plain.health()
-            time.sleep(0.05)
+            if self._reached(health, "incidents", EVENTS, ends):
+                after = {topic: self.plain.ends(topic) for topic in RESULTS}
+                health = self.plain.health()
+                if (
+                    all(self._reached(health, "agency", topic, after[topic]) for topic in RESULTS)
+                    and all(map(self.plain.stable, WRITTEN))
+                    and self.plain.ends(EVENTS) == ends
+                ):
+                    return health
+            time.sleep(0.1)
 
-    def _reached(self, stage: str, topic: str, ends: dict[int, int]) -> bool:
-        health = self.plain.health()
-        return all(
-            health.get(f"{stage}/{partition}", {}).get("positions", {}).get(topic, 0) >= end
-            for partition, end in ends.items()
-        )
+    def _reached(self, health: dict[str, Record], stage: str, topic: str, ends: dict[int, int]) -> bool:
+        """Whether a stage has told of positions at these ends.
 
-    def results(self, topic: str) -> list[Raw]:
-        """Every committed record of a topic."""
-        return list(self.plain.read(topic))
-
-    def records(self, agency: str) -> dict[str, Record]:
-        """An agency's final records of ``responses`` and ``incidents``."""
-        return {
-            key: record
-            for topic in ("responses.g1", "incidents.g1")
-            for key, record in winners(self.plain.read(topic), agency).items()
-        }
-
-    def figures(self, agency: str) -> dict[str, Record]:
-        """An agency's figures as they stand."""
-        return latest(self.plain.read("figures.g1"), agency)
+        Stage two tells of none where it has read all while it took the partition: then its log does.
+        """
+        taken_at = self._acquired(stage)[-1]["positions"]
+        for partition, end in ends.items():
+            told = health.get(f"{stage}/{partition}", {}).get("positions", {})
+            if told.get(topic, taken_at[f"{topic}-{partition}"]) < end:
+                return False
+        return True
 
     def answer(self, agency: str) -> Answer:
         """All that an agency comes to, of a pipeline that has settled."""
         return Answer(
-            settled_bytes(self.records(agency), RECORDS_ASIDE),
-            settled_bytes(self.figures(agency), FIGURES_ASIDE),
+            settled_bytes(self.plain.records(agency), RECORDS_ASIDE),
+            settled_bytes(self.plain.figures(agency), FIGURES_ASIDE),
         )
+
+
+async def _put(bootstrap: str, by: dict[int, list[tuple[bytes, bytes]]], *, one_by_one: bool) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=500_000)
+    await producer.start()
+    try:
+        waiting = []
+        for partition, some in by.items():
+            batch = producer.create_batch()
+            for key, value in some:
+                if batch.append(key=key, value=value, timestamp=None) is None:
+                    waiting.append(await producer.send_batch(batch, EVENTS, partition=partition))
+                    batch = producer.create_batch()
+                    batch.append(key=key, value=value, timestamp=None)
+                if one_by_one:
+                    await (await producer.send_batch(batch, EVENTS, partition=partition))
+                    batch = producer.create_batch()
+            if batch.record_count():
+                waiting.append(await producer.send_batch(batch, EVENTS, partition=partition))
+        await asyncio.gather(*waiting)
+    finally:
+        await producer.stop()
 
 
 @contextmanager
@@ -251,7 +287,7 @@ def pipeline(folder: Path, *, partitions: int, agencies: Sequence[str]) -> Itera
             text = head + listed + rest[rest.index("[[rules]]") :]
         (folder / "agencies" / f"{agency}.toml").write_text(text)
     with Broker.start(folder, heap_mb=384, wait_s=120) as broker, plain(broker.bootstrap) as reader:
-        made = Pipeline(folder, broker, reader, partitions, tuple(a.partition(":")[0] for a in agencies))
+        made = Pipeline(folder, broker, reader, partitions)
         try:
             made.start()
             for stage in STAGES:
@@ -265,23 +301,19 @@ def pipeline(folder: Path, *, partitions: int, agencies: Sequence[str]) -> Itera
 
 
 @dataclass
-class Taken:
-    """A sink that keeps what a replay sends: events by key, clocks, in order."""
+class _Taken:
+    """A sink that keeps what a replay sends, in order."""
 
-    sent: list[tuple[str, bytes] | tuple[str, str, int]] = field(default_factory=list)
+    sent: list[Item] = field(default_factory=list)
 
     def send(self, key: str, value: bytes) -> None:
         self.sent.append((key, value))
 
     def clock(self, agency_id: str, source_id: str, time: int) -> None:
-        self.sent.append((agency_id, source_id, time))
+        self.sent.append(ClockEvent(agency_id=agency_id, source_id=source_id, time=moment(time)))
 
     def flush(self) -> None:
         """Nothing waits."""
-
-    @property
-    def events(self) -> list[tuple[str, bytes]]:
-        return [(item[0], item[1]) for item in self.sent if len(item) == 2]
 
 
 def week() -> Path:
@@ -307,40 +339,56 @@ def slice_of(folder: Path, start: str, end: str, name: str = "slice.csv") -> Pat
     return path
 
 
-def taken(path: Path, agency: str, *, source: str = "export", step_s: int = 3600) -> Taken:
-    """What a replay of this file at ``max`` would send for an agency, clocks and all."""
-    sink = Taken()
-    named = load_agency(_SFFD).model_copy(update={"id": agency})
-    if source != "export":
-        named = named.model_copy(
-            update={"sources": tuple(s.model_copy(update={"id": source}) for s in named.sources)}
-        )
-    options = Options(speed=None, clock_step=step_s * 1_000_000)
-    Replay(path, find_profile("sffd"), named, options, source_id=source).run(sink, lambda: None)
-    return sink
+@lru_cache(maxsize=8)
+def _read(path: Path, step_s: int) -> tuple[Item, ...]:
+    sink = _Taken()
+    options = Options(speed=None, clock_step=step_s * SECOND)
+    Replay(path, find_profile("sffd"), load_agency(_SFFD), options).run(sink, lambda: None)
+    return tuple(sink.sent)
 
 
-def _micros(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp()) * 1_000_000
+def taken(path: Path, agency: str, *, source: str = "export", step_s: int = 86_400) -> list[Item]:
+    """What a replay of this file at ``max`` would send for an agency: events and clocks in order."""
+    return [_renamed(item, agency, source) for item in _read(path, step_s)]
 
 
-def milestone(
+def _renamed(item: Item, agency: str, source: str) -> Item:
+    if isinstance(item, ClockEvent):
+        return item.model_copy(update={"agency_id": agency, "source_id": source})
+    key, value = item
+    value = value.replace(b'"agency_id":"sffd"', b'"agency_id":"%s"' % agency.encode(), 1)
+    value = value.replace(b'"source_id":"export"', b'"source_id":"%s"' % source.encode(), 1)
+    return f"{agency}/{key.split('/', 1)[1]}", value
+
+
+def events_of(items: Iterable[Item]) -> list[tuple[str, bytes]]:
+    """Without the clocks."""
+    return [item for item in items if not isinstance(item, ClockEvent)]
+
+
+def clocks_of(items: Iterable[Item]) -> list[ClockEvent]:
+    """The clocks alone."""
+    return [item for item in items if isinstance(item, ClockEvent)]
+
+
+def clock(agency: str, at: str, source: str = "export") -> ClockEvent:
+    """A clock."""
+    return ClockEvent(agency_id=agency, source_id=source, time=datetime.fromisoformat(at))
+
+
+def press(
     agency: str, incident: str, name: str, at: str, unit: str | None = None, **more: Any
 ) -> tuple[str, bytes]:
-    """One press, by its key."""
-    return event("milestone", agency, incident, at, name=name, **({"unit_id": unit} if unit else {}), **more)
+    """One press of a milestone, by its key."""
+    if unit is not None:
+        more["unit_id"] = unit
+    return event("milestone", agency, incident, at, name=name, **more)
 
 
 def event(kind: str, agency: str, incident: str, at: str, **more: Any) -> tuple[str, bytes]:
-    """One event, by its key; its id follows from what it says."""
-    body = {"kind": kind, "agency_id": agency, "incident_id": incident, "occurred_at": at, **more}
+    """One event, by its key; its id follows from what it says, whichever agency says it."""
+    body: dict[str, Any] = {"kind": kind, "incident_id": incident, "occurred_at": at, **more}
+    body.setdefault("event_id", sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:24])
     body.setdefault("source_id", "export")
-    body.setdefault("event_id", f"{abs(hash(json.dumps(body, sort_keys=True))):x}"[:32])
+    body["agency_id"] = agency
     return f"{agency}/{incident}", json.dumps(body).encode()
-
-
-def clock_bytes(agency: str, at: str, source: str = "export") -> bytes:
-    """A clock as it stands in the log."""
-    return to_json(ClockEvent(agency_id=agency, source_id=source, time=datetime.fromisoformat(at)))
-
-

@@ -1,4 +1,4 @@
-"""Hypothesis without a stopwatch: the tests of sources share the session's Kafka, from ``tests/conftest.py``."""
+"""Hypothesis without a stopwatch; these tests share the session's Kafka, of ``tests/conftest.py``."""
 
 from hypothesis import settings
 

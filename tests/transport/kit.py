@@ -23,7 +23,7 @@ from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import RetriableError
 
 from tests.transport.toy import POSITION, TOTAL, Toy, encoded, revision
 
@@ -260,7 +260,7 @@ class Drill:
         self.send(name, number)
         return self.wait_exit(name, timeout_s)
 
-    def wait_exit(self, name: str, timeout_s: float = 20) -> int:
+    def wait_exit(self, name: str, timeout_s: float = 60) -> int:
         code = self.workers[name].wait(timeout_s)
         self.exits.append((name, code))
         return code
@@ -283,7 +283,7 @@ class Drill:
         self.news()
         return [f for f in self.facts if f["what"] == what and all(f.get(k) == v for k, v in facts.items())]
 
-    def wait(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 30) -> dict[str, Any]:
+    def wait(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float = 60) -> dict[str, Any]:
         """The next fact of a kind; those said before this call do not count."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
@@ -294,7 +294,7 @@ class Drill:
         raise AssertionError(f"not said within {timeout_s} s; last: {self.facts[-3:]} {self.errors()}")
 
     def wait_acquired(
-        self, name: str, partitions: int | None = None, timeout_s: float = 30
+        self, name: str, partitions: int | None = None, timeout_s: float = 60
     ) -> dict[str, Any]:
         """Wait until a worker holds partitions, so and so many if told; returns what it said of them."""
         pid, until = self.pid(name), time.monotonic() + timeout_s
@@ -315,7 +315,7 @@ class Drill:
         try:
             found = admin.list_group_offsets({self.group: None})[self.group]
             return {(tp.topic, tp.partition): at.offset for tp, at in found.items()}
-        except CoordinatorNotAvailableError:  # no group ever was, on a broker that has just started
+        except RetriableError:  # on a broker that has just started no group has a coordinator yet
             return {}
         finally:
             admin.close()
@@ -324,7 +324,7 @@ class Drill:
         """Workers started from now on do not dawdle."""
         self.toy = replace(self.toy, slow_s=0.0)
 
-    def finish(self, timeout_s: float = 40, **more: Any) -> None:
+    def finish(self, timeout_s: float = 90, **more: Any) -> None:
         """Let the workers work all there is, starting again those that ended, then stop them in order."""
         goal = {place: end for place, end in ends(self.bootstrap, self.toy.sources).items() if end}
         until = time.monotonic() + timeout_s
@@ -337,6 +337,7 @@ class Drill:
             time.sleep(0.2)
         for name, worker in self.workers.items():
             if worker.poll() is None:
+                self.wait_acquired(name)  # before that it may not know yet how to stop
                 assert self.end(name, signal.SIGTERM) == 0, self.errors()
 
     def _there(self, goal: Mapping[tuple[str, int], int]) -> bool:

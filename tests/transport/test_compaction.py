@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.transport.fetch import fetched
-from tests.transport.kit import Drill, Read, differences, drill, events, read, write
+from tests.transport.kit import Drill, Read, differences, drill, ends, events, read, write
 from tests.transport.toy import Toy
 from watchroom.broker import Broker
 
@@ -24,14 +23,6 @@ SOON = {
     "max.compaction.lag.ms": "1000",
     "delete.retention.ms": "100",
 }
-
-
-@pytest.fixture(scope="module")
-def eager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker that looks for something to compact all the time."""
-    extra = {"log.cleaner.backoff.ms": "200"}
-    with Broker.start(tmp_path_factory.mktemp("kafka"), wait_s=120, extra=extra) as broker:
-        yield broker
 
 
 def drained(it: Drill, topic: str) -> list[tuple[int, int, bytes | None, bytes | None]]:
@@ -64,25 +55,27 @@ def drained(it: Drill, topic: str) -> list[tuple[int, int, bytes | None, bytes |
     return asyncio.run(main())
 
 
-def test_recovery_from_a_compacted_changelog(eager: Broker, tmp_path: Path) -> None:
+def test_recovery_from_a_compacted_changelog(own: Broker, tmp_path: Path) -> None:
     """Goal: compaction takes nothing that is needed, and holes are read over.
 
     Method: half of a source, wait until the broker has compacted, recover from that, the other half, compare.
     """
-    with drill(eager.bootstrap, tmp_path, Toy("toy", ("source",), "out", "log"), config=SOON) as it:
+    with drill(
+        own.bootstrap, tmp_path, Toy("toy", ("source",), "out", "log"), config=SOON, max_poll_records=100
+    ) as it:
         source, log = it.toy.sources[0], str(it.toy.changelog)
-        write(eager.bootstrap, source, events(20_000, 500, 1), 4, size=10)
+        write(own.bootstrap, source, events(20_000, 50, 1), 4, size=10)
         it.start("a")
         it.finish()
-        before = len(read(eager.bootstrap, log))
-        for n in range(3):  # the active segment is never compacted: something must come after it
+        before = sum(ends(own.bootstrap, [log]).values())  # offsets: some may be compacted away already
+        for n in range(2):  # the active segment is never compacted: something must come after it
             time.sleep(0.6)
-            write(eager.bootstrap, source, events(40, 500, 2 + n), 4)
+            write(own.bootstrap, source, events(40, 50, 2 + n), 4)
             it.start("a")
             it.finish()
         left: list[Read] = []
         until = time.monotonic() + 30
-        while len(left := read(eager.bootstrap, log)) > before / 2:
+        while len(left := read(own.bootstrap, log)) > before / 2:
             assert time.monotonic() < until, (before, len(left))
             time.sleep(0.3)
 
@@ -94,7 +87,7 @@ def test_recovery_from_a_compacted_changelog(eager: Broker, tmp_path: Path) -> N
         )  # holes, or the drill says nothing
         assert drained(it, log) == [(r.partition, r.offset, r.key, r.value) for r in left]
         assert differences(it) == []
-        write(eager.bootstrap, source, events(20_000, 500, 9), 4)
+        write(own.bootstrap, source, events(20_000, 50, 9), 4)
         it.start("a")
         assert it.wait_acquired("a")["records"] < before
         it.finish()

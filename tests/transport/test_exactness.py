@@ -32,9 +32,13 @@ def test_sigkill_at_random(kafka: Broker, tmp_path: Path) -> None:
     """
     with drill(kafka.bootstrap, tmp_path, COUNTING) as it:
         write(kafka.bootstrap, it.toy.sources[0], events(60_000, 3_000, 1), 4)
-        for _ in range(5):
+        for round_ in range(5):
             it.start("a")
-            time.sleep(random.uniform(0.8, 2.0))
+            if round_ % 2:  # at any moment since its start, recovery included
+                time.sleep(random.uniform(0.3, 2.0))
+            else:
+                it.wait_acquired("a")
+                time.sleep(random.uniform(0.3, 0.9))
             it.end("a")
         it.hurry()
         it.start("a")
@@ -82,7 +86,7 @@ def haunt(bootstrap: str, folder: Path, owner: str, stack: ExitStack) -> Zombie:
     pid = it.pid("a")
     it.news()
     it.send("a", signal.SIGSTOP)
-    it.wait_acquired("b", 4, timeout_s=20)
+    it.wait_acquired("b", 4)
     time.sleep(1.0)  # the new owner works and commits
     it.send("a", signal.SIGCONT)
     woke = it.wait(lambda f: f["pid"] == pid and f["what"] in ("fatal", "acquired", "released"))
@@ -143,7 +147,7 @@ def test_workers_join_and_leave(kafka: Broker, tmp_path: Path) -> None:
         it.wait_acquired("b", 2)
         time.sleep(0.7)
         assert it.end("b", signal.SIGTERM) == 0
-        it.wait_acquired("a", 4, timeout_s=20)  # b's partitions are a's once its session is over
+        it.wait_acquired("a", 4)  # b's partitions are a's once its session is over
         it.start("b")
         it.wait_acquired("b", 2)
         time.sleep(0.5)
@@ -154,7 +158,7 @@ def test_workers_join_and_leave(kafka: Broker, tmp_path: Path) -> None:
         it.end("a")
         it.end("b")
         it.start("a")
-        it.finish(timeout_s=60)
+        it.finish()
 
         assert differences(it) == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,13 +20,6 @@ from watchroom.broker import Broker
 pytestmark = pytest.mark.broker
 
 FORMATS = {"incidents.changelog": 1}
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker of this module's own, for here topics have their real names and are removed."""
-    with Broker.start(tmp_path_factory.mktemp("kafka"), wait_s=120) as broker:
-        yield broker
 
 
 @pytest.fixture

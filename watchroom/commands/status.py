@@ -42,11 +42,11 @@ def command(context: Context, as_json: bool) -> None:
     if up is not None and up.bootstrap != bootstrap:
         up = None  # it works on another Kafka than the one asked about
     agencies = load_agencies(settings.agencies_dir)
-    begun, before = time.monotonic(), board.once(bootstrap)
+    begun, before = time.monotonic(), board.once(bootstrap, figures=False)
     time.sleep(RATE_OVER_S)
-    now = board.once(bootstrap)
+    now, passed = board.once(bootstrap), time.monotonic() - begun
     if before.generation == now.generation:
-        now.per_second = (now.arrived() - before.arrived()) / (time.monotonic() - begun)
+        now.per_second = max(0, now.arrived() - before.arrived()) / passed
     found = facts.of(now, agencies, time.time())
     problems = [*_of_processes(up), *found.problems]
     if as_json:

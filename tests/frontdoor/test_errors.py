@@ -1,0 +1,106 @@
+"""What goes wrong is one clear sentence and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from watchroom import running
+
+
+def watchroom(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person would, on a state folder of its own."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("WATCHROOM_") or k == "WATCHROOM_CACHE"}
+    env |= {"WATCHROOM_STATE_DIR": str(folder), "WATCHROOM_EXPORTER_PORT": "0", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "watchroom", *arguments],
+        env=env, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def says(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """One line of error, with this code and these words."""
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("watchroom: ")
+    assert done.stderr.count("\n") == 1
+    for word in words:
+        assert word in done.stderr
+
+
+def test_no_kafka_anywhere(tmp_path: Path) -> None:
+    """`status` without one named and without an `up`: says both ways out."""
+    says(watchroom(tmp_path, "status"), 5, "`watchroom up` is not running", "--broker")
+
+
+def test_a_kafka_that_does_not_answer(tmp_path: Path) -> None:
+    """`up` with a named Kafka that is not there names the address, and starts nothing of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    says(watchroom(tmp_path, "--broker", address, "up"), 5, address)
+
+    assert not (tmp_path / "kafka").exists()
+
+
+def test_the_metrics_port_is_taken(tmp_path: Path) -> None:
+    """Found out before Kafka is started; says who has it, and how to choose another."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = str(taken.getsockname()[1])
+        done = watchroom(tmp_path, "up", WATCHROOM_EXPORTER_PORT=port)
+        says(done, 2, port, f"process {os.getpid()}", "WATCHROOM_EXPORTER_PORT")
+
+    assert not (tmp_path / "kafka").exists()
+
+
+def test_a_second_up(tmp_path: Path) -> None:
+    """Refused while the first one holds the folder, detached or not."""
+    with running.held(tmp_path):
+        for more in ((), ("--detach",)):
+            says(watchroom(tmp_path, "up", *more), 4, f"process {os.getpid()}", "watchroom down")
+
+
+def test_two_rebuilds(tmp_path: Path) -> None:
+    """One at a time."""
+    with running.held(tmp_path, "rebuild.lock"):
+        says(watchroom(tmp_path, "rebuild"), 4, f"process {os.getpid()}")
+
+
+def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
+    """Not a folder at all."""
+    (tmp_path / "file").write_text("")
+    says(watchroom(tmp_path / "file", "up"), 2, "--state-dir")
+
+
+def test_a_setting_that_can_not_be_meant(tmp_path: Path) -> None:
+    """Named with where it comes from."""
+    says(watchroom(tmp_path, "up", WATCHROOM_PARTITIONS="many"), 2, "partitions", "WATCHROOM_PARTITIONS")
+
+
+def test_down_where_nothing_runs(tmp_path: Path) -> None:
+    """No error: it is down."""
+    done = watchroom(tmp_path, "down")
+
+    assert (done.returncode, done.stdout) == (0, f"Nothing runs on {tmp_path}.\n")
+
+
+def test_doctor_on_this_machine(tmp_path: Path) -> None:
+    """Finds all that is needed, and says nothing is missing."""
+    done = watchroom(tmp_path, "doctor")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing is missing." in done.stdout
+
+
+def test_doctor_says_the_mend(tmp_path: Path) -> None:
+    """No agency's file: missing, with exit code 1 and what to do."""
+    done = watchroom(tmp_path, "doctor", WATCHROOM_AGENCIES_DIR=str(tmp_path / "none"))
+
+    assert done.returncode == 1
+    assert "Missing: agencies." in done.stdout
+    assert "set agencies_dir" in done.stdout
