@@ -27,6 +27,9 @@ from watchroom.supervisor import Supervisor, Tell
 BROKER = "kafka"
 EXPORTER = "exporter"
 CLOCK_WRITER = "clock-writer"
+BROKER_WAIT_S = 120.0
+"""It takes 4 s; on a machine that is busy with much else it has taken 40."""
+
 _BROKER_STARTS_MAX = 3
 _WELL_S = 300.0
 _AGAIN_AFTER_S = 2.0
@@ -101,7 +104,11 @@ class House:
 
     def _start_broker(self, port: int | None) -> None:
         self._broker = Broker.start(
-            self.settings.state_dir, port=port, heap_mb=self.settings.broker_heap_mb, on_progress=self._tell
+            self.settings.state_dir,
+            port=port,
+            heap_mb=self.settings.broker_heap_mb,
+            wait_s=BROKER_WAIT_S,
+            on_progress=self._tell,
         )
         self._broker_since = time.time()
         self.settings = self.settings.model_copy(update={"broker": self._broker.bootstrap})
@@ -140,7 +147,9 @@ class House:
         self._broker_starts += 1
         if self._broker_starts > _BROKER_STARTS_MAX:
             raise why or WatchroomError("Kafka has ended")
-        self._tell(f"{why.message if why else 'Kafka has ended'}; it is started again")
+        # What its log says after the first line is for whoever opens the log.
+        said = why.message.splitlines()[0].rstrip(":") if why else "Kafka has ended"
+        self._tell(f"{said}; it is started again (log: {ended.log_file})")
         ended.stop()
         # On the same port: everybody knows that one.
         self._start_broker(int(ended.bootstrap.rpartition(":")[2]))

@@ -14,11 +14,14 @@ import msgspec
 from schemas import keys, records
 from schemas.agency import Agency
 from schemas.errors import GenerationMismatch
-from schemas.records import ClockRecord
+from schemas.records import ClockRecord, FigureRecord
 from schemas.series import series_parts
 from schemas.times import HOUR, MINUTE, Micros
 from streams.agency.book import Book, Told
 from streams.stage import Pair, RecordBatch, Send
+
+_Shown = dict[bytes, tuple[FigureRecord, bytes]]
+"""By series, a figure and its bytes."""
 
 
 class Layout(NamedTuple):
@@ -55,8 +58,8 @@ class Partition:
         self._figures: list[Pair] = []
         self._history: list[Pair] = []
         # What changed since the last minute (breakdowns: hour) that was kept as shown, by agency and series.
-        self._shown: dict[str, dict[bytes, bytes]] = {}
-        self._shown_grouped: dict[str, dict[bytes, bytes]] = {}
+        self._shown: dict[str, _Shown] = {}
+        self._shown_grouped: dict[str, _Shown] = {}
 
     # Recovery
 
@@ -128,10 +131,10 @@ class Partition:
         book.settle_periods()
         shown, grouped = self._shown[book.agency.id], self._shown_grouped[book.agency.id]
         self._tell_all(book.figures(histogram=True), shown)
-        self._keep(shown)
+        self._keep(shown, clock)
         if before is None or clock // HOUR != before // HOUR:
             self._tell_all(book.grouped(), grouped)
-            self._keep(grouped)
+            self._keep(grouped, clock)
 
     def tick(self) -> list[Send]:
         """The breakdowns and units that changed, what was left behind, and how this partition does."""
@@ -169,7 +172,7 @@ class Partition:
 
     # Sends
 
-    def _tell_all(self, figures: Iterable[Told], shown: dict[bytes, bytes]) -> None:
+    def _tell_all(self, figures: Iterable[Told], shown: _Shown) -> None:
         """Write figures that changed, and remember each as what would be shown at the next minute or hour."""
         encode, out = records.encode, self._figures
         for series, figure, gone in figures:
@@ -178,11 +181,19 @@ class Partition:
             if figure.histogram:
                 figure.histogram = {}
                 value = encode(figure)
-            shown[key] = value
+            shown[key] = figure, value
 
-    def _keep(self, shown: dict[bytes, bytes]) -> None:
-        """Write what is shown now to the history; an emptied figure has n = 0 there."""
-        self._history.extend(shown.items())
+    def _keep(self, shown: _Shown, clock: Micros) -> None:
+        """Write what is shown now to the history; an emptied figure has n = 0 there.
+
+        Its ``as_of`` is the instant reached: a figure told a while ago, as of the clock before, was not shown
+        at that one.
+        """
+        for key, (figure, value) in shown.items():
+            if figure.as_of != clock:
+                figure.as_of = clock
+                value = records.encode(figure)
+            self._history.append((key, value))
         shown.clear()
 
     def _collect(self) -> list[Send]:

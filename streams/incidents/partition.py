@@ -239,12 +239,13 @@ class Partition:
             key = f"{agency_id}/{incident_id}"
         known = desk.touched.get(key)
         if known is not None:
-            known[1].add(unit)
-            return known[0]
+            if known[0].last_occurred >= desk.oldest or not self._outlived(desk, known[0]):
+                known[1].add(unit)
+                return known[0]
+            self._emit_touched(desk)
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
-            # Evicted when it is spoken of, not when the batch is through: where a batch ends must change
-            # nothing.
+            # Evicted when it is spoken of, its records written before: where a batch ends must change nothing.
             self._evict(key)
             held = None
         if isinstance(held, bytes):
@@ -422,8 +423,8 @@ class Partition:
     def _forward(self, incident: Incident) -> None:
         """Send the incident's state to the one it was merged into; an empty one to where it no longer is.
 
-        An empty one also to all that this batch named on the way: an earlier run of it may have ended there, been read
-        (sources are read uncommitted) and aborted, and where a batch ends must change nothing.
+        An empty one also to all that this batch named on the way: an earlier run of it may have ended there,
+        been read (sources are read uncommitted) and aborted, and where a batch ends must change nothing.
         """
         target = incident.merged_into
         named = self._named.pop((incident.agency_id, incident.incident_id), set())

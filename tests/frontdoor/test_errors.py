@@ -11,14 +11,35 @@ from pathlib import Path
 from watchroom import running
 
 
-def watchroom(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a person would, on a state folder of its own."""
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """Ours, without the settings in it, and with a state folder of its own."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("WATCHROOM_") or k == "WATCHROOM_CACHE"}
-    env |= {"WATCHROOM_STATE_DIR": str(folder), "WATCHROOM_EXPORTER_PORT": "0", **environment}
+    return env | {"WATCHROOM_STATE_DIR": str(folder), "WATCHROOM_EXPORTER_PORT": "0", **more}
+
+
+def watchroom(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "watchroom", *arguments],
-        env=env, capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start it, and do not wait."""
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "watchroom", *arguments],
+        env=environment(folder),
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def says(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

@@ -60,8 +60,8 @@ def assert_same(expected: Answer, found: Answer) -> None:
     """Both the same byte for byte, and not empty."""
     assert expected.records
     assert expected.figures
-    assert differences(expected.records, found.records) == []
-    assert differences(expected.figures, found.figures) == []
+    said = differences(expected.records, found.records) + differences(expected.figures, found.figures)
+    assert not said, "\n".join(said)
 
 
 @dataclass
@@ -130,11 +130,11 @@ class Pipeline:
 
     def revive(self) -> None:
         """Start again what does not run."""
-        for stage in STAGES:
-            if self.workers[stage].poll() is not None:
-                times = self.acquired(stage)
-                self.start(stage)
-                self.wait_acquired(stage, times + 1)
+        dead = {stage: self.acquired(stage) for stage in STAGES if self.workers[stage].poll() is not None}
+        for stage in dead:
+            self.start(stage)
+        for stage, times in dead.items():
+            self.wait_acquired(stage, times + 1)
 
     def stop(self) -> None:
         """End what still runs; the broker needs no goodbye."""

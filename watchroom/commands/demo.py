@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import TextWrapper
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -30,6 +31,7 @@ from watchroom.stopping import stop
 LOOK_S = 0.1
 LINE_EVERY_S = 5.0
 SETTLE_S = 30.0
+COMMITTED_S = 1.5
 FRESH_S = 1.0
 """How long a cell that changed is shown as such."""
 
@@ -114,7 +116,7 @@ def _run(settings: Settings, speed: float, workers: int, heard: Interrupts, *, s
         if stays:
             _stay(show, heard)
             return
-        click.echo(f"\n{_next_steps()}")
+        click.echo(f"\n{_wrapped(_next_steps())}")
         notes.echo = False
 
 
@@ -150,7 +152,7 @@ class _Show:
         self._feed = feed
         self._agency = staying.house.agencies[demonstration.PROFILE]
         self._cells: dict[tuple[str, int], tuple[str, float]] = {}
-        self._settling = 0.0
+        self._settling = self._settled = 0.0
 
     @property
     def state_dir(self) -> Path:
@@ -178,7 +180,9 @@ class _Show:
         self._settling = self._settling or now
         clock = next((a.clock for a in facts.agencies if a.agency_id == self._agency.id), 0)
         if clock >= self._feed.end and facts.law.arrived >= self._feed.evening.events:
-            return True
+            # A transaction ends in one partition after the other: figures may be a moment behind health.
+            self._settled = self._settled or now
+            return now - self._settled > COMMITTED_S
         if now - self._settling > SETTLE_S:
             raise WatchroomError(
                 f"all is sent, and {SETTLE_S:.0f} s later the figures have not caught up: see "
@@ -244,17 +248,25 @@ class _Show:
         """Print it, to stay."""
         self._staying.step()
         click.echo(plain(self.sheet()), nl=False)
-        click.echo(f"\nThe count law {screen.law_in_words(self._staying.facts)}.")
+        click.echo(_wrapped(f"\nThe count law {screen.law_in_words(self._staying.facts)}."))
 
 
 def _stay(show: _Show, heard: Interrupts) -> None:
-    click.echo(
-        f"\nIt stays up, and its clock runs on. In another terminal: {_command()} --state-dir "
-        f"{_shown(show.state_dir)} figures --watch\nCtrl-C stops all of it."
-    )
+    ours = f"{_command()} --state-dir {_shown(show.state_dir)}"
+    said = f"\nIt stays up, and its clock runs on. In another terminal: {ours} figures --watch"
+    click.echo(f"{_wrapped(said)}\nCtrl-C stops all of it.")
     while not heard.asked:
         show.step()
         time.sleep(0.5)
+
+
+def _wrapped(text: str) -> str:
+    """Folded between words at a terminal, never inside a command; left alone where a program reads it."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    fold = TextWrapper(width, break_long_words=False, break_on_hyphens=False).fill
+    return "\n".join(map(fold, text.splitlines()))
 
 
 def _command() -> str:

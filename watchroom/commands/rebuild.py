@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from watchroom import running, words
 from watchroom.broker import Broker
 from watchroom.cli import Context, pass_context
+from watchroom.house import BROKER_WAIT_S
 from watchroom.rebuilding import Progress, Rebuild, alone
 from watchroom.staying import interrupts
 
@@ -82,6 +83,7 @@ def _with_broker(settings: Settings, stack: ExitStack) -> Settings:
         settings.state_dir,
         port=settings.broker_port or None,
         heap_mb=settings.broker_heap_mb,
+        wait_s=BROKER_WAIT_S,
         on_progress=_say,
     )
     stack.callback(broker.stop)

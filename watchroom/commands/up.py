@@ -18,12 +18,13 @@ from watchroom import running, screen
 from watchroom.board import Watch
 from watchroom.children import environment, last_words, rotate
 from watchroom.cli import Context, pass_context
-from watchroom.house import Plan, opened
+from watchroom.house import BROKER_WAIT_S, Plan, opened
 from watchroom.staying import READY_WITHIN_S, Interrupts, Notes, Stay, interrupts
 
 LOOK_S = 0.2
 LINE_EVERY_S = 30.0
 WORKERS_MAX = 64
+DETACHED_WITHIN_S = BROKER_WAIT_S + READY_WITHIN_S
 
 
 @click.command("up")
@@ -164,7 +165,7 @@ def _detach(settings: Settings, workers: int, agency_workers: int) -> None:
             stderr=out,
             start_new_session=True,
         )
-    deadline = time.monotonic() + READY_WITHIN_S
+    deadline = time.monotonic() + DETACHED_WITHIN_S
     told = offset
     while time.monotonic() < deadline:
         told = _tell_new(log, told)
@@ -182,7 +183,7 @@ def _detach(settings: Settings, workers: int, agency_workers: int) -> None:
             return
         time.sleep(0.1)
     raise WatchroomError(
-        f"`watchroom up` (process {child.pid}) runs and is not ready after {READY_WITHIN_S:.0f} s: see "
+        f"`watchroom up` (process {child.pid}) runs and is not ready after {DETACHED_WITHIN_S:.0f} s: see "
         f"`watchroom status` and {log}"
     )
 
