@@ -107,10 +107,26 @@ def partitions(made: KafkaConsumer, topics: Iterable[str]) -> list[TopicPartitio
 
 
 def begins(made: KafkaConsumer, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
-    """The first offset of each partition."""
-    return dict(made.beginning_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}
+    """The first offset of each partition.
+
+    Raises:
+        BrokerUnreachable: the broker stopped answering.
+    """
+    with answering(_address(made)):
+        return dict(made.beginning_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}
 
 
 def ends(made: KafkaConsumer, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
-    """The offset after the last of each partition: the last *committed* one where it reads committed."""
-    return dict(made.end_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}
+    """The offset after the last of each partition: the last *committed* one where it reads committed.
+
+    Raises:
+        BrokerUnreachable: the broker stopped answering.
+    """
+    with answering(_address(made)):
+        return dict(made.end_offsets(asked, timeout_ms=ANSWER_MS)) if asked else {}
+
+
+def _address(made: KafkaConsumer) -> str:
+    """Whom a consumer asks, for the sentence that says that nobody answers."""
+    servers = made.config["bootstrap_servers"]
+    return servers if isinstance(servers, str) else ",".join(servers)

@@ -66,6 +66,9 @@ class Logic(Protocol):
         Topics absent start as told by the stage (``Stage.start_at``).
         """
 
+    def placed(self, positions: dict[str, int]) -> None:
+        """Where reading goes on, topic to next fetch offset; said once, after ``loaded``."""
+
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Join one batch. The position record, if the stage has one, is among what is returned."""
 

@@ -74,8 +74,18 @@ class Partition:
             self._take(topic, key, value, telling=False)
 
     def loaded(self) -> dict[str, int]:
-        """Recovery is over; reading goes on where it stopped."""
+        """Recovery is over; reading goes on where it stopped.
+
+        Periods that records opened before the clock was known, and that are long past, are let go.
+        """
+        for book in self._books.values():
+            if book.clock is not None:
+                book.forget_periods()
         return {}
+
+    def placed(self, positions: dict[str, int]) -> None:
+        """Where reading goes on: its health says so from the start."""
+        self._positions = dict(positions)
 
     # A batch
 

@@ -132,6 +132,10 @@ class Partition:
                 desk.schedule(key, due)
         return {self._layout.events: self._next} if self._next else {}
 
+    def placed(self, positions: dict[str, int]) -> None:
+        """Where reading goes on."""
+        self._next = positions[self._layout.events]
+
     # A batch
 
     def apply(self, batch: RecordBatch) -> list[Send]:

@@ -81,6 +81,7 @@ def _place(
                 "`watchroom rebuild` computes from what it holds"
             )
         owner.positions[topic] = position
+    owner.logic.placed(dict(owner.positions))
 
 
 async def _read(

@@ -7,7 +7,8 @@ are gone through, one by one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,8 @@ Figure = dict[str, Any]
 
 ROLLING = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 BREAKDOWNS = ("all", "station_area", "battalion", "unit_type", "class", "priority", "zone")
+PERIOD_KEPT = 31 * DAY
+"""How long after its end a calendar period stays published."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,7 +57,12 @@ def _midnight(day: date, zone: ZoneInfo) -> Micros:
 
 def periods_of(call_at: Micros, agency: Agency) -> dict[str, Micros]:
     """The local day, shift and month of a call, each with the instant at which it is over."""
-    zone = agency.zone
+    return _periods_of(call_at, agency.time_zone, agency.rules_at(call_at).shifts.starts)
+
+
+@cache
+def _periods_of(call_at: Micros, time_zone: str, shifts: tuple[time, ...]) -> dict[str, Micros]:
+    zone = ZoneInfo(time_zone)
     local = (EPOCH + timedelta(microseconds=call_at)).astimezone(zone)
     day = local.date()
     month_after = date(day.year + day.month // 12, day.month % 12 + 1, 1)
@@ -65,7 +73,7 @@ def periods_of(call_at: Micros, agency: Agency) -> dict[str, Micros]:
     starts = sorted(
         (_instant(datetime.combine(day + timedelta(days=n), start, zone)), day + timedelta(days=n), start)
         for n in (-2, -1, 0, 1, 2)
-        for start in agency.rules_at(call_at).shifts.starts
+        for start in shifts
     )
     began = max(start for start in starts if start[0] <= call_at)
     found[f"shift:{began[1].isoformat()}T{began[2]:%H:%M}"] = starts[starts.index(began) + 1][0]
@@ -140,7 +148,9 @@ def live(records: Iterable[Record], agency: Agency, clock: Micros) -> dict[str, 
         for window, length in ROLLING.items():
             if thing.at is None or thing.at > clock - length:
                 held.append((thing, window, thing.at is None))
-        held += [(thing, period, thing.at is None) for period in thing.periods]
+        for period in thing.periods:
+            if periods_of(thing.record.call_at, agency)[period] + PERIOD_KEPT > clock:
+                held.append((thing, period, thing.at is None))
     return _cells(held, agency.id)
 
 
@@ -163,7 +173,7 @@ def final_periods(records: Iterable[Record], agency: Agency, clock: Micros) -> s
     ends: dict[str, Micros] = {}
     unfinished = set()
     for record in records:
-        if record.state in ("void",) or not record.in_scope or not record.call_at:
+        if record.state == "void" or not record.in_scope or not record.call_at:
             continue
         periods = periods_of(record.call_at, agency)
         ends.update(periods)

@@ -33,8 +33,8 @@ def check(floor: Floor, agency_id: str, now: Micros) -> None:
     records, figures, agency = list(floor.records().values()), floor.figures(), floor.agencies[agency_id]
 
     assert naive.live(records, agency, now) == plainly(figures)
-    wrong = {f.window for f in figures.values() if f.final != (f.window in naive.final_periods(records, agency, now))}
-    assert wrong == set()
+    final = naive.final_periods(records, agency, now)
+    assert {f.window for f in figures.values() if f.final != (f.window in final)} == set()
 
 
 def test_every_figure_of_a_night_hour_by_hour() -> None:

@@ -11,7 +11,7 @@ from tests.pipeline.kit import Answer, Pipeline, pipeline, slice_of, taken
 
 TOWN = (
     "sffd", "straight", "burst", "shuffled", "single", "steps", "alone", "leap", "twice:a,b", "backlog",
-    "bad", "merging", "apart", "joined", "backwards", "corrected", "right", "shown",
+    "bad", "merging", "apart", "joined", "backwards", "corrected", "right",
 )  # fmt: skip
 """Agencies of the shared pipeline: each test speaks for its own."""
 
@@ -52,3 +52,11 @@ def straight(town_running: Pipeline, eve: Path) -> Answer:
     town_running.put(taken(eve, "straight", step_s=3600))
     town_running.settle()
     return town_running.answer("straight")
+
+
+@pytest.fixture(scope="session")
+def lane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """One partition for all."""
+    folder = tmp_path_factory.mktemp("lane")
+    with pipeline(folder, partitions=1, agencies=("past", "live", "shown", "minutes")) as made:
+        yield made

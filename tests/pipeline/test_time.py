@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.definitions import EDITION
 from tests.pipeline.kit import (
     RECORDS_ASIDE,
     Answer,
@@ -18,7 +20,6 @@ from tests.pipeline.kit import (
     assert_same,
     clock,
     event,
-    pipeline,
     press,
     taken,
 )
@@ -83,7 +84,7 @@ def test_two_agencies_on_one_partition(
     straight: Answer,
     eve: Path,
     calls: list[tuple[str, bytes]],
-    tmp_path_factory: pytest.TempPathFactory,
+    lane: Pipeline,
 ) -> None:
     """Goal: one replays 2016 and one is live, on one partition; neither moves the other's time or figures.
 
@@ -93,17 +94,15 @@ def test_two_agencies_on_one_partition(
     """
     items = taken(eve, "past", step_s=600)
     elsewhere = [(key.replace("live", "alone"), value.replace(b'"live"', b'"alone"')) for key, value in calls]
-    with pipeline(tmp_path_factory.mktemp("lane"), partitions=1, agencies=("past", "live")) as lane:
-        pieces, each = 4, len(items) // 4 + 1
-        for number in range(pieces):
-            lane.put(items[number * each : (number + 1) * each])
-            mine = calls[number * 5 : (number + 1) * 5 if number < pieces - 1 else None]
-            lane.ok("send", "--clock", stdin=b"\n".join(value for _, value in mine))
-        health = lane.settle()
-
-        past = lane.answer("past")
-        live, live_figures = lane.answer("live"), lane.plain.figures("live")
-        produced = whole(lane.plain.figures("past"))
+    pieces, each = 3, len(items) // 3 + 1
+    for number in range(pieces):
+        lane.put(items[number * each : (number + 1) * each])
+        mine = calls[number * 6 : (number + 1) * 6 if number < pieces - 1 else None]
+        lane.ok("send", "--clock", stdin=b"\n".join(value for _, value in mine))
+    health = lane.settle()
+    past = lane.answer("past")
+    live, live_figures = lane.answer("live"), lane.plain.figures("live")
+    produced = whole(lane.plain.figures("past"))
     town.ok("send", "--clock", stdin=b"\n".join(value for _, value in elsewhere))
     town.settle()
 
@@ -279,27 +278,72 @@ def test_ten_minutes_down_open_no_false_state(town: Pipeline) -> None:
     }
 
 
-def test_what_was_shown_at_a_minute_is_what_stood_then(town: Pipeline) -> None:
+def test_what_was_shown_at_a_minute_is_what_stood_then(lane: Pipeline) -> None:
     """Goal: ``--shown T`` is what stood when the clock reached T, whenever later events were read.
 
     Method: one response before a minute, one after it, each read on its own before the next clock.
     """
     day = "2017-03-01T10:0"
     for minute, incident in enumerate(("S1", "S2")):
-        town.put(
+        lane.put(
             [
                 press("shown", incident, "call_create", f"{day}{minute}:01+00:00"),
                 press("shown", incident, "dispatch", f"{day}{minute}:05+00:00", "E1"),
                 press("shown", incident, "enroute_to_scene", f"{day}{minute}:45+00:00", "E1"),
             ]
         )
-        town.settle()
-        town.put([clock("shown", f"{day}{minute + 1}:00+00:00")])
-        town.settle()
+        lane.settle()
+        lane.put([clock("shown", f"{day}{minute + 1}:00+00:00")])
+        lane.settle()
 
     def shown(minute: int) -> int:
         words = ["--agency", "shown", "--mode", "any", "--interval", "turnout", "--window", "1h", "--json"]
-        lines = town.ok("figures", *words, "--shown", f"{day}{minute}:00+00:00").splitlines()
+        lines = lane.ok("figures", *words, "--shown", f"{day}{minute}:00+00:00").splitlines()
         return sum(json.loads(line)["n"] for line in lines)
 
     assert [shown(1), shown(2)] == [1, 2]
+
+
+def test_at_any_minute_shown_each_is_in_one_column(lane: Pipeline, eve: Path) -> None:
+    """Goal: n + excluded + open + merged is the same for all intervals of responses, and of incidents.
+
+    Method: a night with a pause after each hour, since what is read in one go is shown once; each minute that
+    ``figures.history`` shows of it, read plainly; what it comes to in the end is what the file holds.
+    """
+    waiting: list[Item] = []
+    items = taken(eve, "minutes", step_s=3600)
+    for item in items:
+        waiting.append(item)
+        if not isinstance(item, tuple):
+            lane.put(waiting)
+            lane.settle()
+            waiting.clear()
+    shown: dict[str, Record] = {}
+    minutes: list[tuple[set[int], set[int]]] = []
+    as_of = 0
+    for raw in lane.plain.log("figures.history.g1"):
+        if raw.key is None or not raw.key.startswith(b"minutes/") or not raw.key.endswith(b"/30d/all/all"):
+            continue
+        figure = json.loads(raw.value or b"")
+        if figure["as_of"] != as_of and shown:
+            minutes.append(totals(shown))
+        as_of, shown[figure["series"]] = figure["as_of"], figure
+    minutes.append(totals(shown))
+
+    assert len(minutes) >= 5
+    assert [m for m in minutes if len(m[0]) != 1 or len(m[1]) != 1] == []
+    with eve.open(newline="") as night:
+        rows = list(csv.DictReader(night))
+    assert minutes[-1] == ({len(rows)}, {len({row["Call Number"] for row in rows})})
+
+
+def totals(shown: dict[str, Record]) -> tuple[set[int], set[int]]:
+    """What the columns of each interval come to: of responses, and of incidents."""
+    summed: Counter[str] = Counter()
+    for figure in shown.values():
+        excluded = sum(figure.get("excluded", {}).values())
+        summed[figure["interval"]] += excluded + sum(figure.get(name, 0) for name in ("n", "open", "merged"))
+    of_responses = {total for interval, total in summed.items() if interval in EDITION.response_intervals}
+    return of_responses, {
+        total for interval, total in summed.items() if interval in EDITION.incident_intervals
+    }

@@ -122,6 +122,9 @@ class Counting:
         self.last = self.seen if offset is None else offset
         return key
 
+    def placed(self, positions: dict[str, int]) -> None:
+        """The toy needs no more than its own position."""
+
     def apply(self, batch: RecordBatch) -> list[Send]:
         touched: dict[bytes, Count] = {}
         for value, offset in zip(batch.values, batch.offsets, strict=True):
