@@ -44,13 +44,15 @@ class Run(NamedTuple):
 async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
     """Records a second of a plain aiokafka reader over the whole topic: the limit of any reader here."""
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=1 << 20
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=1 << 20,
     )
     await reader.start()
     places = [TopicPartition(topic, p) for p in range(partitions)]
     reader.assign(places)
     ends = await reader.end_offsets(places)
-    await reader.seek_to_beginning(*places)
     count, begun = 0, time.perf_counter()
     while count < sum(ends.values()):
         for records in (await reader.getmany(timeout_ms=500, max_records=20_000)).values():

@@ -115,6 +115,8 @@ def decode(value: bytes | None) -> Any:
         Undecodable: with the reason under which the bytes go to ``dead.letters``.
     """
     try:
+        if value is not None and not value.isascii():
+            value.decode()  # msgspec doesn't look at fields that it skips
         return _fast(value)  # type: ignore[arg-type]  # None is refused like any other non-event
     except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
         return _judged(value)

@@ -9,9 +9,20 @@ These models are the law. ``schemas.decoding`` derives from them the fast decode
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from typing_extensions import TypedDict
 
 from schemas.vocabulary import Milestone, ResponseMode, Service
@@ -21,6 +32,25 @@ SCHEMA_VERSION: Literal[1] = 1
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Value = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+_SEVENTH = re.compile(r"[.,][0-9]{6}[5-9]")
+
+
+def _to_microseconds(value: Any, handler: ValidatorFunctionWrapHandler) -> datetime:
+    """An instant finer than microseconds is rounded, half up, as the fast decoder does.
+
+    Pydantic alone cuts it off.
+    """
+    moment: datetime = handler(value)
+    if not isinstance(value, str) or not _SEVENTH.search(value):
+        return moment
+    try:
+        return moment + timedelta(microseconds=1)
+    except OverflowError as exc:
+        raise ValueError("past the end of the calendar") from exc
+
+
+Instant = Annotated[AwareDatetime, WrapValidator(_to_microseconds)]
 
 Attributes = TypedDict(
     "Attributes",
@@ -54,8 +84,8 @@ class _Event(BaseModel):
     agency_id: Identifier
     incident_id: Identifier
     source_id: Identifier | None = None
-    occurred_at: AwareDatetime
-    recorded_at: AwareDatetime | None = None
+    occurred_at: Instant
+    recorded_at: Instant | None = None
     simulated: bool = False
 
 
@@ -79,8 +109,8 @@ class CorrectionEvent(_Event):
     kind: Literal["correction"] = "correction"
     unit_id: Identifier | None = None
     name: Milestone
-    was: AwareDatetime | None = None
-    time: AwareDatetime | None = None
+    was: Instant | None = None
+    time: Instant | None = None
 
 
 class ChangeEvent(_Event):
@@ -114,7 +144,7 @@ class ClockEvent(BaseModel):
     kind: Literal["clock"] = "clock"
     agency_id: Identifier
     source_id: Identifier
-    time: AwareDatetime
+    time: Instant
 
 
 class AbsorbedEvent(BaseModel):

@@ -258,7 +258,7 @@ class Book:
             self._let_go(key, entry)
 
     def _let_go(self, key: str, entry: Entry) -> None:
-        """Forget a record; what of it still stands in a figure (an open interval has no date) goes with it."""
+        """Forget a record; what of it stands in a figure (an open interval has no date) goes with it."""
         held = tuple(name for name in entry.periods if name in self._periods)
         self._running.put(key, entry.scope, entry.mode, held, enumerate(entry.contributions), -1)
         self._unfinish(held, entry.over, -1)

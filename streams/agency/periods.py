@@ -8,7 +8,6 @@ from typing import NamedTuple
 from schemas.agency import Agency
 from schemas.times import HOUR, Micros, micros, moment
 
-
 _FIRST: Micros = micros(datetime(2, 1, 1, tzinfo=UTC))
 _LAST: Micros = micros(datetime(9998, 1, 1, tzinfo=UTC))
 
@@ -30,7 +29,8 @@ class Calendar:
     def periods(self, instant: Micros) -> tuple[Period, Period, Period]:
         """The day, the shift and the month an instant falls in.
 
-        Local time ends with the years 1 and 9999: what lies there counts as the first or last of those between.
+        Local time ends with the years 1 and 9999: what lies there counts as the first or last of those
+        between.
         """
         instant = min(max(instant, _FIRST), _LAST)
         hour = instant // HOUR

@@ -345,15 +345,15 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
     if limit is None:
         return
     late = False
-    if measure.reason in ("no_arrival", "canceled"):
+    if due.first is None and over:
         clocks = [(u, _own_limit(case, interval, u)) for u in due.sent]
         under_way = [
-            (enroute, u.response.end, own.seconds if own is not None else None)
+            (enroute, end, own.seconds if own is not None else None)
             for u, own in clocks
             if (enroute := u.response.times.get("enroute_to_scene")) is not None
-            and u.response.end is not None
+            and (end := u.response.end if u.response.end is not None else case.closed) is not None
         ]
-        late = ever_red(under_way)
+        late = case.seen.ended is not None and ever_red(under_way)
         downgrades = [own.passed for _, own in clocks if own is not None and own.passed is not None]
         passed = next((moment for moment in downgrades if red(under_way, moment)), None)
         limit = Limit(limit.seconds, binding=limit.binding, passed=passed)
@@ -362,5 +362,6 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
 
 def _own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
     enroute = unit.response.times.get("enroute_to_scene")
-    until = unit.arrival if unit.arrival is not None else unit.response.end
+    ends = (unit.arrival, unit.response.end, case.closed)
+    until = next((end for end in ends if end is not None), None)
     return limit_of(interval, case.facts, unit.response.unit, unit.place, case.rules, enroute, until)

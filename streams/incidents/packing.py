@@ -16,7 +16,8 @@ import msgspec
 
 from schemas.errors import GenerationMismatch
 from schemas.times import Micros
-from streams.incidents.state import Facts, Incident, Package
+from schemas.vocabulary import MODES
+from streams.incidents.state import NEVER, Facts, Incident, Package
 
 FORMAT = 1
 """Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
@@ -131,9 +132,35 @@ def unpack_package(text: str) -> Package:
     if not text:
         return {}
     try:
-        return _decode_package(base64.b64decode(text, validate=True))
+        package = _decode_package(base64.b64decode(text, validate=True))
     except msgspec.MsgspecError as exc:
         raise ValueError(f"not a package of states: {exc}") from exc
+    if not all(_within(path) and _within(facts) and _makes_sense(facts) for path, facts in package.values()):
+        raise ValueError("a package of states that nobody can have been in")
+    return package
+
+
+def _within(value: Any) -> bool:
+    """Whether all instants in it can be reckoned with."""
+    if isinstance(value, int):
+        return -NEVER <= value < NEVER
+    if isinstance(value, dict):
+        return all(_within(key) and _within(held) for key, held in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_within, value))
+    return not isinstance(value, Facts) or all(
+        _within(getattr(value, name)) for name in Facts.__struct_fields__
+    )
+
+
+def _makes_sense(facts: Facts) -> bool:
+    """Whether a state of ours can be so: anybody may write into ``incident.events``."""
+    modes = {s[3].get("response_mode", "") for statements in facts.attributes.values() for s in statements}
+    return (
+        modes <= {"", *MODES}
+        and all(presses for names in facts.presses.values() for presses in names.values())
+        and all(name in facts.values(unit) for unit, names in facts.history.items() for name in names)
+    )
 
 
 def digest(text: str) -> bytes:

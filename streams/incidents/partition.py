@@ -27,7 +27,7 @@ from streams.incidents import packing
 from streams.incidents.desk import Desk
 from streams.incidents.emit import Emitted, emit
 from streams.incidents.milestones import SILENCE
-from streams.incidents.state import EARLIEST, INCIDENT, SIZE_LIMIT, WITHDRAWN, Incident
+from streams.incidents.state import EARLIEST, INCIDENT, NEVER, SIZE_LIMIT, WITHDRAWN, Incident
 from streams.stage import Headers, Pair, RecordBatch, Send
 
 _POSITION_KEY = b"position"
@@ -249,7 +249,7 @@ class Partition:
             self._emit_touched(desk)
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
-            # Evicted when it is spoken of, its records written before: where a batch ends must change nothing.
+            # Evicted when it is spoken of, its records written before: where a batch ends changes nothing.
             self._evict(key)
             held = None
         if isinstance(held, bytes):
@@ -305,6 +305,8 @@ class Partition:
             package = packing.unpack_package(event.state)
         except ValueError as exc:
             raise Rejected(DeadLetterReason.INVALID, str(exc)) from exc
+        if not 0 <= event.offset < NEVER:
+            raise Rejected(DeadLetterReason.INVALID, "its offset is none of a log's")
         if not package and keys.incident_key(event.agency_id, event.incident_id) not in self._held:
             self._count("absorbed")
             return

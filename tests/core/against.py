@@ -12,8 +12,14 @@ from tests.reference import join
 JUDGED = ("turnout", "travel_first_due", "travel_als")
 """The intervals whose limits the reference knows."""
 
-PLACES = {"class_": "class", "station_area": "station_area", "battalion": "battalion", "zone": "zone",
-          "unit_type": "unit_type", "priority": "priority"}  # fmt: skip
+PLACES = {
+    "class_": "class",
+    "station_area": "station_area",
+    "battalion": "battalion",
+    "zone": "zone",
+    "unit_type": "unit_type",
+    "priority": "priority",
+}
 
 
 def measured_as(interval: str, measure: Measure) -> dict[str, Any]:
@@ -53,13 +59,16 @@ def _place(where: str, wanted: Mapping[str, Any], record: ResponseRecord | Incid
 
 def _incident(floor: Floor, incident_id: str, wanted: Mapping[str, Any]) -> Iterator[str]:
     record = floor.incident(incident_id)
-    expected = [(name, wanted.get(theirs), found) for name, theirs, found in (
-        ("state", "state", record.state),
-        ("ended_at", "ended_at", record.ended_at if record.ended_at else None),
-        ("call_at", "call_time", record.call_at if record.call_at else None),
-        ("disposition", "disposition", record.disposition or None),
-        ("cycle", "cycle", "merge_cycle" in record.flags),
-    )]  # fmt: skip
+    expected = [
+        (name, wanted.get(theirs), found)
+        for name, theirs, found in (
+            ("state", "state", record.state),
+            ("ended_at", "ended_at", record.ended_at if record.ended_at else None),
+            ("call_at", "call_time", record.call_at if record.call_at else None),
+            ("disposition", "disposition", record.disposition or None),
+            ("cycle", "cycle", "merge_cycle" in record.flags),
+        )
+    ]
     for name, theirs, found in expected:
         if theirs != found:
             yield f"{incident_id} {name}: {theirs!r} wanted, got {found!r}"
@@ -69,16 +78,18 @@ def _incident(floor: Floor, incident_id: str, wanted: Mapping[str, Any]) -> Iter
     yield from _intervals(incident_id, wanted["intervals"], record.intervals)
     for (unit, ordinal), response in wanted["responses"].items():
         where = f"{incident_id}/{unit}/{ordinal}"
-        found = floor.response(incident_id, unit, ordinal)
-        if (found.ended_at or None, found.service) != (response["ended_at"], response["service"]):
-            yield f"{where}: {response['ended_at']} {response['service']} wanted, got {found}"
-        if dict(found.milestones) != dict(response["milestones"]):
-            yield f"{where}: milestones {response['milestones']} wanted, got {found.milestones}"
-        yield from _place(where, response, found)
-        yield from _intervals(where, response["intervals"], found.intervals)
+        answer = floor.response(incident_id, unit, ordinal)
+        if (answer.ended_at or None, answer.service) != (response["ended_at"], response["service"]):
+            yield f"{where}: {response['ended_at']} {response['service']} wanted, got {answer}"
+        if dict(answer.milestones) != dict(response["milestones"]):
+            yield f"{where}: milestones {response['milestones']} wanted, got {answer.milestones}"
+        yield from _place(where, response, answer)
+        yield from _intervals(where, response["intervals"], answer.intervals)
 
 
-def differences(floor: Floor, events: Mapping[str, list[dict[str, Any]]], now: int, said: join.Settings) -> list[str]:
+def differences(
+    floor: Floor, events: Mapping[str, list[dict[str, Any]]], now: int, said: join.Settings
+) -> list[str]:
     """Where the records and the reference differ, in words.
 
     The reference knows no void: an incident of which no milestone stands counts nowhere in the product.
@@ -96,8 +107,9 @@ def differences(floor: Floor, events: Mapping[str, list[dict[str, Any]]], now: i
             if record.state not in ("merged", "void"):
                 found.append(f"{incident_id}: merged wanted, got {record.state}")
             elif record.state == "merged" and (record.merged_into, record.merged_at) != (
-                seen["merged_into"], seen["merged_at"],
-            ):  # fmt: skip
+                seen["merged_into"],
+                seen["merged_at"],
+            ):
                 found.append(f"{incident_id}: merged {seen} wanted, got {record}")
             continue
         if record.state == "void":

@@ -1,16 +1,17 @@
 """Both stages without Kafka: an in-memory log of everything, and their logic run over it.
 
-A toy of what the transport promises, and no more: each partition of each topic is a log with offsets, a batch's sends
-are committed together or not at all, absorbed states go back into the log, a restart knows the committed changelog
-alone, live readers of results may see what was aborted. A ``Plan`` says how the same events are dealt out: in how many
-partitions, in batches of what size, with what crashes. The laws are that no plan makes a difference.
+A toy of what the transport promises, and no more: each partition of each topic is a log with offsets, a
+batch's sends are committed together or not at all, absorbed states go back into the log, a restart knows
+the committed changelog alone, live readers of results may see what was aborted. A ``Plan`` says how the
+same events are dealt out: in how many partitions, in batches of what size, with what crashes. The laws are
+that no plan makes a difference.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -30,7 +31,10 @@ CHANGELOG, HEALTH, DEAD = "incidents.changelog.g1", "health.g1", "dead.letters"
 FIGURES, HISTORY, UNITS = "figures.g1", "figures.history.g1", "units.g1"
 
 LONG_AFTER_MS = 4_102_444_800_000
-"""2100-01-01, in ms: where nothing else is said, events are appended then, so that none lies in the future."""
+"""2100-01-01, in ms.
+
+Where nothing else is said, events are appended then, so that none lies in the future.
+"""
 
 Record = ResponseRecord | IncidentRecord
 Event = Mapping[str, Any]
@@ -59,8 +63,8 @@ class Plan:
     Attributes:
         partitions: of ``incident.events``; ``result_partitions`` of every result topic.
         sizes: of batches, taken in turn.
-        crash_after: batches (counted over all partitions) that are lost: worked out, seen by live readers, never
-            committed; the partition then starts anew from its changelog.
+        crash_after: batches (counted over all partitions) that are lost: worked out, seen by live readers,
+            never committed; the partition then starts anew from its changelog.
         restart_after: batches after which the partition starts anew, with nothing lost.
         compacted: whether recovery finds the changelog compacted.
         gaps: whether offsets have holes, as transaction markers make them.
@@ -99,7 +103,13 @@ class Log:
         self._gaps = gaps
 
     def append(
-        self, key: bytes, value: bytes | None, append_ms: int, *, committed: bool = True, headers: Headers | None = None
+        self,
+        key: bytes,
+        value: bytes | None,
+        append_ms: int,
+        *,
+        committed: bool = True,
+        headers: Headers | None = None,
     ) -> int:
         """Append a record; returns its offset. With gaps a marker stands before every third."""
         if self._gaps and len(self.kept) % 3 == 2:
@@ -131,21 +141,30 @@ class Floor:
     Attributes:
         logs: (topic, partition) to its log.
         batches: how many were worked out so far, by stage one and by stage two.
-        rounds: how often stage one went over all its partitions until nothing was left; more than ``rounds_max``
-            means that absorbed states go to and fro without end.
+        rounds: how often stage one went over all its partitions until nothing was left; more than
+            ``rounds_max`` means that absorbed states go to and fro without end.
     """
 
-    def __init__(self, agencies: dict[str, Agency], plan: Plan | None = None, *, keep: Micros = 40 * DAY) -> None:
+    def __init__(
+        self, agencies: dict[str, Agency], plan: Plan | None = None, *, keep: Micros = 40 * DAY
+    ) -> None:
         self.plan = plan or Plan()
         self.agencies = agencies
         self.logs: dict[tuple[str, int], Log] = {}
         self.batches = [0, 0]
         self.rounds_max = 100_000
-        self._sizes = [cycle(self.plan.sizes), cycle(self.plan.sizes)]
+        self.sizes: list[Iterator[int]] = [cycle(self.plan.sizes), cycle(self.plan.sizes)]
         self._one_layout = IncidentsLayout(
-            EVENTS, RESPONSES, INCIDENTS, CHANGELOG, HEALTH, DEAD, self.plan.partitions, self.plan.result_partitions,
+            EVENTS,
+            RESPONSES,
+            INCIDENTS,
+            CHANGELOG,
+            HEALTH,
+            DEAD,
+            self.plan.partitions,
+            self.plan.result_partitions,
             keep,
-        )  # fmt: skip
+        )
         self._two_layout = AgencyLayout(
             RESPONSES, INCIDENTS, FIGURES, HISTORY, UNITS, HEALTH, self.plan.result_partitions
         )
@@ -163,7 +182,13 @@ class Floor:
 
     def committed(self, topic: str) -> list[Kept]:
         """All committed records of a topic, partition by partition."""
-        return [k for (name, _), log in sorted(self.logs.items()) if name == topic for k in log.kept if k.committed]
+        return [
+            k
+            for (name, _), log in sorted(self.logs.items())
+            if name == topic
+            for k in log.kept
+            if k.committed
+        ]
 
     # In
 
@@ -208,7 +233,7 @@ class Floor:
             self.rounds += 1
             assert self.rounds < self.rounds_max, "absorbed states go to and fro without end"
             for partition in reversed(order) if self.plan.last_first else order:
-                self.step_one(partition, next(self._sizes[0]))
+                self.step_one(partition, next(self.sizes[0]))
 
     def step_one(self, partition: int, size: int) -> None:
         """One batch of one partition, and what the plan has in store for it."""
@@ -228,7 +253,7 @@ class Floor:
         """Append what a batch gave; what was aborted too, for sources and results are read uncommitted."""
         for send in sends:
             log = self.log(send.topic, send.partition)
-            headers = send.headers or [None] * len(send.pairs)
+            headers: Sequence[Headers | None] = send.headers or [None] * len(send.pairs)
             for (key, value), header in zip(send.pairs, headers, strict=True):
                 log.append(key, value, LONG_AFTER_MS, committed=committed, headers=header)
 
@@ -255,8 +280,13 @@ class Floor:
         for partition in range(self.plan.result_partitions):
             while self._behind(partition):
                 for topic in (RESPONSES, INCIDENTS):
-                    self._step_two(topic, partition, next(self._sizes[1]))
+                    self._step_two(topic, partition, next(self.sizes[1]))
             self.tick_two(partition)
+
+    def catch_up(self) -> None:
+        """Let stage two read what it has not."""
+        if any(map(self._behind, range(self.plan.result_partitions))):
+            self.run_two()
 
     def _behind(self, partition: int) -> bool:
         return any(
@@ -280,6 +310,12 @@ class Floor:
         self._keep(self.two[partition].tick())
 
     # Whole runs
+
+    def join(self, events: Iterable[Event] = ()) -> Floor:
+        """Write events and let stage one read everything; stage two reads on where a figure is asked for."""
+        self.send(events)
+        self.run_one()
+        return self
 
     def run(self, events: Iterable[Event] = (), *, append_ms: int = LONG_AFTER_MS) -> Floor:
         """Write events, let both stages read everything. Returns itself."""
@@ -314,7 +350,9 @@ class Floor:
         assert isinstance(record, IncidentRecord)
         return record
 
-    def response(self, incident_id: str, unit: str, ordinal: int = 1, agency_id: str = "town") -> ResponseRecord:
+    def response(
+        self, incident_id: str, unit: str, ordinal: int = 1, agency_id: str = "town"
+    ) -> ResponseRecord:
         """The final record of a response."""
         record = self.all_records()[keys.response_key(agency_id, incident_id, unit, ordinal)]
         assert isinstance(record, ResponseRecord)
@@ -325,7 +363,11 @@ class Floor:
         return {key: comparable(record) for key, record in sorted(self.records().items())}
 
     def figures(self) -> dict[str, FigureRecord]:
-        """What stands in ``figures``: the last of each series, tombstones applied."""
+        """What stands in ``figures``: the last of each series, tombstones applied.
+
+        Lets stage two read on first, where it has not.
+        """
+        self.catch_up()
         found: dict[str, FigureRecord] = {}
         for kept in self.committed(FIGURES):
             if kept.value is None:
@@ -340,10 +382,13 @@ class Floor:
 
     def history(self) -> list[FigureRecord]:
         """All figures as shown, in order."""
-        return [records.decode_figure(kept.value) for kept in self.committed(HISTORY) if kept.value is not None]
+        return [
+            records.decode_figure(kept.value) for kept in self.committed(HISTORY) if kept.value is not None
+        ]
 
     def units(self) -> dict[str, UnitRecord]:
         """What stands in ``units``."""
+        self.catch_up()
         kept = self.committed(UNITS)
         return {k.key.decode(): records.decode_unit(k.value) for k in kept if k.value is not None}
 
@@ -368,7 +413,7 @@ def comparable(record: Record) -> bytes:
 
 
 def comparable_figure(figure: FigureRecord) -> bytes:
-    """A figure's bytes without when it was told (it is told when it changes) and the histogram of the minute."""
+    """A figure's bytes without when it was told, and without the histogram of the minute."""
     copy = records.decode_figure(records.encode(figure))
     copy.as_of, copy.histogram = 0, {}
     return records.encode(copy)

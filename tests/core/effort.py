@@ -1,7 +1,9 @@
-"""How hard the properties try: ``ci`` (a minute in all, the same examples each time) or ``long`` (forty times that, new ones).
+"""How hard the properties try.
 
-``WATCHROOM_HYPOTHESIS=long pytest tests/core`` runs the long one; ``ci`` is what runs where nothing is said. Both are Hypothesis profiles; a test
-says with ``examples`` how many it is worth.
+``ci`` (a minute in all, the same examples each time) or ``long`` (forty times that, new ones).
+
+``WATCHROOM_HYPOTHESIS=long pytest tests/core`` runs the long one; ``ci`` is what runs where nothing is
+said. Both are Hypothesis profiles; a test says with ``examples`` how many it is worth.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 settings.register_profile(
     "ci", deadline=None, derandomize=True, database=None, suppress_health_check=_QUIET, phases=_PHASES
 )
-settings.register_profile("long", deadline=None, print_blob=True, suppress_health_check=_QUIET, phases=_PHASES)
+settings.register_profile(
+    "long", deadline=None, print_blob=True, suppress_health_check=_QUIET, phases=_PHASES
+)
 
 PROFILE = os.environ.get("WATCHROOM_HYPOTHESIS", "ci")
 LONG = PROFILE == "long"

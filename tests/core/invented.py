@@ -1,7 +1,8 @@
 """Invented incidents: what CAD systems say on their worst days, in the reference's shape.
 
-Each incident starts from a skeleton of how such things usually go, so that intervals are measured at all; then anything
-at all is said on top of it. Times lie on a coarse grid, so that ties and repeated times are the rule.
+Each incident starts from a skeleton of how such things usually go, so that intervals are measured at all;
+then anything at all is said on top of it. Times lie on a coarse grid, so that ties and repeated times are
+the rule.
 """
 
 from __future__ import annotations
@@ -25,8 +26,18 @@ EMPTY_INCIDENT = "Z"
 
 UNITS = ("E1", "M2", "T/3", "B4")
 INCIDENT_NAMES = ("call_arrival", "call_answered", "call_create", "incident_clear")
-UNIT_NAMES = ("dispatch", "enroute_to_scene", "staging", "on_scene", "canceled_enroute", "unit_clear",
-              "at_patient", "enroute_to_hospital", "arrived_at_hospital", "hospital_cleared")  # fmt: skip
+UNIT_NAMES = (
+    "dispatch",
+    "enroute_to_scene",
+    "staging",
+    "on_scene",
+    "canceled_enroute",
+    "unit_clear",
+    "at_patient",
+    "enroute_to_hospital",
+    "arrived_at_hospital",
+    "hospital_cleared",
+)
 WORDS: Mapping[str, tuple[str | None, ...]] = {
     "response_mode": ("EMERGENT", "NON_EMERGENT", None),
     "class": ("FIRE", "EMS", "HAZMAT", None),
@@ -44,10 +55,22 @@ WORDS: Mapping[str, tuple[str | None, ...]] = {
 _grid = st.integers(0, 45).map(lambda n: CALL + n * 20 * SECOND)
 _near = st.integers(0, 900).map(lambda n: CALL + n * SECOND)
 _off = st.sampled_from((0, 0, 0, 1, 500_000, 999_999))
-_wild = st.sampled_from((
-    CALL - 3 * DAY, CALL - 1, CALL + 23 * HOUR, CALL + DAY, CALL + DAY + 61 * SECOND, CALL + 2 * DAY,
-    CALL + 8 * DAY, CALL - 400 * DAY, CALL + 300 * DAY, -62_135_596_800 * SECOND, -3_000_000_000 * SECOND, -1,
-))  # fmt: skip
+_wild = st.sampled_from(
+    (
+        CALL - 3 * DAY,
+        CALL - 1,
+        CALL + 23 * HOUR,
+        CALL + DAY,
+        CALL + DAY + 61 * SECOND,
+        CALL + 2 * DAY,
+        CALL + 8 * DAY,
+        CALL - 400 * DAY,
+        CALL + 300 * DAY,
+        -62_135_596_800 * SECOND,
+        -3_000_000_000 * SECOND,
+        -1,
+    )
+)
 """Days off, years off, the first instant there is, before telephones, just before the epoch."""
 
 tame_times = st.builds(lambda base, off: base + off, st.one_of(_grid, _grid, _near), _off)
@@ -75,8 +98,13 @@ def _skeleton(draw: st.DrawFn, incident: str) -> list[Event]:
         for name, seconds in zip(INCIDENT_NAMES[:3], (0, 10, 30), strict=True)
         if draw(st.integers(0, 7))
     ]
-    mode, class_ = draw(st.sampled_from(("EMERGENT", "EMERGENT", "NON_EMERGENT"))), draw(st.sampled_from(("FIRE", "EMS")))
-    events.append(_change(incident, None, start, {"response_mode": mode, "class": class_, "station_area": "03"}))
+    mode, class_ = (
+        draw(st.sampled_from(("EMERGENT", "EMERGENT", "NON_EMERGENT"))),
+        draw(st.sampled_from(("FIRE", "EMS"))),
+    )
+    events.append(
+        _change(incident, None, start, {"response_mode": mode, "class": class_, "station_area": "03"})
+    )
     for unit in draw(st.lists(st.sampled_from(UNITS), max_size=4, unique=True)):
         when = start + 40 * SECOND
         if draw(st.booleans()):
@@ -112,8 +140,13 @@ _KINDS: tuple[Mapping[str, str | None], ...] = (
 
 def _said(kind: str, incident: str, occurred: Micros, recorded: Micros, **fields: Any) -> Event:
     return {
-        "kind": kind, "event_id": "", "incident_id": incident, "occurred_at": occurred, "recorded_at": recorded, **fields,
-    }  # fmt: skip
+        "kind": kind,
+        "event_id": "",
+        "incident_id": incident,
+        "occurred_at": occurred,
+        "recorded_at": recorded,
+        **fields,
+    }
 
 
 def _milestone(incident: str, unit: str | None, name: str, when: Micros, lag: Micros = 0) -> Event:
@@ -147,9 +180,15 @@ def _anything(draw: st.DrawFn, incidents: tuple[str, ...], when: st.SearchStrate
         of_unit = draw(st.integers(0, 3))
         name = draw(st.sampled_from(UNIT_NAMES[:6] if of_unit else INCIDENT_NAMES))
         return _said(
-            "correction", incident, occurred, recorded,
-            unit_id=unit if of_unit else None, name=name, was=draw(st.none() | when), time=draw(st.none() | when),
-        )  # fmt: skip
+            "correction",
+            incident,
+            occurred,
+            recorded,
+            unit_id=unit if of_unit else None,
+            name=name,
+            was=draw(st.none() | when),
+            time=draw(st.none() | when),
+        )
     if sort < 14:
         likely = (*WORDS, "response_mode", "response_mode", "class", "class")
         names = draw(st.lists(st.sampled_from(likely), min_size=1, max_size=3, unique=True))
@@ -157,7 +196,9 @@ def _anything(draw: st.DrawFn, incidents: tuple[str, ...], when: st.SearchStrate
         whose = draw(st.sampled_from((None, unit)))
         return _said("change", incident, occurred, recorded, unit_id=whose, attributes=attributes)
     if sort < 15:
-        return _said("disposition", incident, occurred, recorded, disposition=draw(st.sampled_from(("done", None))))
+        return _said(
+            "disposition", incident, occurred, recorded, disposition=draw(st.sampled_from(("done", None)))
+        )
     into = draw(st.sampled_from((None, *incidents, EMPTY_INCIDENT)))
     return _said("merge", incident, occurred, recorded, merged_into=into)
 

@@ -1,7 +1,9 @@
-"""Every figure anew from the final records alone, as plainly as can be (DEFINITIONS.md, 4). Slow on purpose.
+"""Every figure anew from the final records alone, as plainly as can be (DEFINITIONS.md, 4).
 
-Nothing is kept up, nothing is shared with ``streams.agency``: for each interval, window, breakdown and mode the records
-are gone through, one by one.
+Slow on purpose.
+
+Nothing is kept up, nothing is shared with ``streams.agency``: for each interval, window, breakdown and mode
+the records are gone through, one by one.
 """
 
 from __future__ import annotations
@@ -89,19 +91,28 @@ def _things(records: Iterable[Record], agency: Agency) -> Iterator[Thing]:
         if record.state == "merged":
             for interval in EDITION.interval:
                 if interval.scope == scope and (interval.id != "travel_als" or agency.rules[0].measure_als):
-                    yield Thing(interval.id, record, Measure(), True, record.merged_at, record.began_at, periods)
+                    yield Thing(
+                        interval.id, record, Measure(), True, record.merged_at, record.began_at, periods
+                    )
             continue
         for name, measure in record.intervals.items():
-            yield Thing(name, record, measure, False, None if measure.open else measure.at, record.began_at, periods)
+            yield Thing(
+                name, record, measure, False, None if measure.open else measure.at, record.began_at, periods
+            )
 
 
 def _groups(record: Record) -> dict[str, str]:
     place = record.place
     assert place is not None
     return {
-        "all": "all", "station_area": place.station_area, "battalion": place.battalion, "unit_type": place.unit_type,
-        "class": place.class_, "priority": place.priority, "zone": place.zone,
-    }  # fmt: skip
+        "all": "all",
+        "station_area": place.station_area,
+        "battalion": place.battalion,
+        "unit_type": place.unit_type,
+        "class": place.class_,
+        "priority": place.priority,
+        "zone": place.zone,
+    }
 
 
 def _figure(things: list[tuple[Thing, bool]]) -> Figure:
@@ -148,9 +159,11 @@ def live(records: Iterable[Record], agency: Agency, clock: Micros) -> dict[str, 
         for window, length in ROLLING.items():
             if thing.at is None or thing.at > clock - length:
                 held.append((thing, window, thing.at is None))
-        for period in thing.periods:
-            if periods_of(thing.record.call_at, agency)[period] + PERIOD_KEPT > clock:
-                held.append((thing, period, thing.at is None))
+        held += [
+            (thing, period, thing.at is None)
+            for period in thing.periods
+            if periods_of(thing.record.call_at, agency)[period] + PERIOD_KEPT > clock
+        ]
     return _cells(held, agency.id)
 
 
@@ -171,7 +184,7 @@ def as_known(records: Iterable[Record], agency: Agency, instant: Micros) -> dict
 def final_periods(records: Iterable[Record], agency: Agency, clock: Micros) -> set[str]:
     """The periods that are over, and in which every incident and response has ended or been closed."""
     ends: dict[str, Micros] = {}
-    unfinished = set()
+    unfinished: set[str] = set()
     for record in records:
         if record.state == "void" or not record.in_scope or not record.call_at:
             continue

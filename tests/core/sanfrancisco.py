@@ -1,4 +1,4 @@
-"""The San Francisco week as events, from the file that ships, by the reference's reader and not the product's."""
+"""The San Francisco week as events, by the reference's reader and not the product's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def slice_of(start: Micros, end: Micros, step: Micros = HOUR) -> list[dict[str, 
     """The incidents that began in [start, end), with a clock at every step of event time up to the end."""
     began: dict[str, Micros] = {}
     for event in all_events():
-        began[event["incident_id"]] = min(event["occurred_at"], began.get(event["incident_id"], event["occurred_at"]))
+        began[event["incident_id"]] = min(
+            event["occurred_at"], began.get(event["incident_id"], event["occurred_at"])
+        )
     said: list[dict[str, Any]] = []
     next_clock = start + step
     for event in all_events():

@@ -1,4 +1,7 @@
-"""Words to say what happened with, for tests: events in the reference's shape, times in seconds after the call."""
+"""Words to say what happened with, for tests.
+
+Events in the reference's shape, times in seconds after the call.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ def at(seconds: float) -> Micros:
     return CALL + round(seconds * SECOND)
 
 
-def said(kind: str, when: float, *, recorded: float | None = None, incident: str = "A", **fields: Any) -> Event:
+def said(
+    kind: str, when: float, *, recorded: float | None = None, incident: str = "A", **fields: Any
+) -> Event:
     """Any event; recorded as it happened where nothing else is said."""
     return {
         "kind": kind,
@@ -41,7 +46,13 @@ def press(unit: str | None, name: str, when: float, **more: Any) -> Event:
 
 
 def correct(
-    unit: str | None, name: str, *, recorded: float, was: float | None = None, time: float | None = None, **more: Any
+    unit: str | None,
+    name: str,
+    *,
+    recorded: float,
+    was: float | None = None,
+    time: float | None = None,
+    **more: Any,
 ) -> Event:
     """A correction: without ``time`` a withdrawal, without ``was`` of the earliest press."""
     return said(
@@ -55,7 +66,9 @@ def correct(
     )
 
 
-def state(unit: str | None, when: float, *, incident: str = "A", recorded: float | None = None, **said_of: Any) -> Event:
+def state(
+    unit: str | None, when: float, *, incident: str = "A", recorded: float | None = None, **said_of: Any
+) -> Event:
     """Attributes, of a unit or of the incident; ``class_`` stands for class, None takes a statement back."""
     attributes = {"class" if name == "class_" else name: value for name, value in said_of.items()}
     return said("change", when, recorded=recorded, incident=incident, unit_id=unit, attributes=attributes)
@@ -66,7 +79,9 @@ def merge(incident: str, into: str | None, when: float, **more: Any) -> Event:
     return said("merge", when, incident=incident, merged_into=into, **more)
 
 
-def call(incident: str = "A", when: float = 0, *, mode: str = "EMERGENT", class_: str = "FIRE") -> list[Event]:
+def call(
+    incident: str = "A", when: float = 0, *, mode: str = "EMERGENT", class_: str = "FIRE"
+) -> list[Event]:
     """The call: it rings, is answered after 10 s, is in CAD after 30 s."""
     return [
         press(None, "call_arrival", when, incident=incident),

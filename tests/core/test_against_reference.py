@@ -15,7 +15,9 @@ from tests.core.invented import by_incident, dealt, plans, stories
 from tests.core.saying import CALL
 from tests.reference import join
 
-clocks = st.sampled_from((HOUR, DAY - SECOND, DAY, DAY + HOUR, 3 * DAY, 30 * DAY)).map(lambda after: CALL + after)
+clocks = st.sampled_from((HOUR, DAY - SECOND, DAY, DAY + HOUR, 3 * DAY, 30 * DAY)).map(
+    lambda after: CALL + after
+)
 
 agencies = st.builds(
     join.Settings,
@@ -34,10 +36,15 @@ def as_rules(said: join.Settings) -> dict[str, Any]:
     }
 
 
-@examples(350)
+@examples(250)
 @given(events=stories(), now=clocks, said=agencies)
-def test_every_interval_is_what_the_reference_says(events: list[dict[str, Any]], now: int, said: join.Settings) -> None:
-    """Invented incidents through stage one, then a clock: the records say what the naive program says of the set."""
+def test_every_interval_is_what_the_reference_says(
+    events: list[dict[str, Any]], now: int, said: join.Settings
+) -> None:
+    """Invented incidents through stage one, then a clock.
+
+    The records say what the naive program says of the set.
+    """
     floor = Floor(town(**as_rules(said)))
     floor.send(events)
     floor.send([clock(now)])
@@ -46,7 +53,7 @@ def test_every_interval_is_what_the_reference_says(events: list[dict[str, Any]],
     assert differences(floor, by_incident(events), now, said) == []
 
 
-@examples(60)
+@examples(50)
 @given(data=st.data(), events=stories(merges_max=8, said_max=12), now=clocks, plan=plans)
 def test_it_agrees_however_it_was_dealt_out(
     data: st.DataObject, events: list[dict[str, Any]], now: int, plan: Plan

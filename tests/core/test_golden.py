@@ -20,7 +20,7 @@ LAST: Micros = max(event["occurred_at"] for event in all_events())
 
 @pytest.fixture(scope="module")
 def week() -> Floor:
-    """The week through four partitions in batches of 2,000, a clock at the end of each day, then two days of silence."""
+    """The week through four partitions in batches of 2,000, a clock each day, then two days of silence."""
     said: list[dict[str, Any]] = []
     midnight = all_events()[0]["occurred_at"] // DAY * DAY + DAY
     for event in all_events():
@@ -35,16 +35,24 @@ def week() -> Floor:
 def golden_shape(golden: dict[str, Any], found: dict[str, FigureRecord]) -> dict[str, Any] | None:
     """The product's answer to one golden figure, in its shape; None where there is none."""
     scope = golden["scope"]
-    window = {"all": "30d", "day": f"day:{scope.get('date')}"}.get(scope["window"], scope["window"].replace(" ", ""))
+    window = {"all": "30d", "day": f"day:{scope.get('date')}"}.get(
+        scope["window"], scope["window"].replace(" ", "")
+    )
     by, group = ("station_area", scope["station_area"]) if "station_area" in scope else ("all", "all")
     figure = found.get(series_key("sffd", golden["interval"], golden["mode"], window, by, group))
     if figure is None:
         return None
     return {
-        "scope": scope, "interval": figure.interval, "mode": figure.mode, "n": figure.n, "p50": figure.p50,
-        "p90": figure.p90, "p95": figure.p95, "within": figure.within if figure.bound else None,
+        "scope": scope,
+        "interval": figure.interval,
+        "mode": figure.mode,
+        "n": figure.n,
+        "p50": figure.p50,
+        "p90": figure.p90,
+        "p95": figure.p95,
+        "within": figure.within if figure.bound else None,
         "excluded": figure.excluded,
-    }  # fmt: skip
+    }
 
 
 def wanted(*windows: str) -> list[dict[str, Any]]:
@@ -86,9 +94,12 @@ def test_the_week_is_whole(week: Floor) -> None:
     records = week.records().values()
     health = [week.health(partition) for partition in range(4)]
 
-    assert (7_704, 3_560) == (
-        sum(hasattr(record, "unit_id") for record in records), sum(hasattr(record, "units") for record in records)
-    )  # fmt: skip
+    assert (
+        sum(hasattr(record, "unit_id") for record in records),
+        sum(hasattr(record, "units") for record in records),
+    ) == (7_704, 3_560)
     assert len(all_events()) == sum(each.joined for each in health) == sum(each.arrived for each in health)
     assert {"ended", "closed_by_rule"} == {record.state for record in records}
-    assert all(figure.final for figure in week.figures().values() if figure.window.startswith(("day", "shift")))
+    assert all(
+        figure.final for figure in week.figures().values() if figure.window.startswith(("day", "shift"))
+    )

@@ -522,7 +522,9 @@ def limit_of(
         mode, class_ = (in_force(events, unit, name, moment) for name in ("response_mode", "class"))
         return target(settings, interval, mode, class_)
 
-    entries = [e for w in (unit, None) for name in ("response_mode", "class") for e in history(events, w, name)]
+    entries = [
+        e for w in (unit, None) for name in ("response_mode", "class") for e in history(events, w, name)
+    ]
     moments = sorted({occurred_at for occurred_at, _ in entries if start < occurred_at < end})
     old_target = target_at(start)
     limit, passed_at = old_target, None
@@ -546,7 +548,9 @@ def limit_of(
 def standing(found: Outcome, passed_before_downgrade: bool, never_ended: bool) -> str | None:
     """Why a breach stands, or None; for an incident that has ended or been closed by rule."""
     limit = found["limit"]
-    if limit is not None and found["status"] == "measured" and found["value"] > limit:
+    if limit is None:
+        return None
+    if found["status"] == "measured" and found["value"] > limit:
         return "measured"
     if passed_before_downgrade:
         return "passed_before_downgrade"
