@@ -57,8 +57,8 @@ class Topic:
         if "delete" in self.cleanup:
             config["retention.ms"] = str(retention)
         if "compact" in self.cleanup:
-            # Kafka never compacts the segment it writes to: an hour of it is what a reader from the start reads
-            # twice at most, whatever the topic's age.
+            # Kafka never compacts the segment it writes to: what a reader from the start meets more than once
+            # is an hour's at most, whatever the topic's age.
             config["segment.ms"] = str(HOUR_MS)
             config["min.cleanable.dirty.ratio"] = "0.2"
         return config
