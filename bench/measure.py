@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaAdminClient, KafkaConsumer
@@ -97,9 +98,7 @@ def worker(settings: Settings, stage: str, generation: int, log: Path) -> Iterat
                 process.wait()
 
 
-def backlog(
-    settings: Settings, stage: str, generation: int, topics: list[str], log: Path, *, from_start: bool = False
-) -> Run:
+def backlog(settings: Settings, stage: str, generation: int, topics: list[str], log: Path) -> Run:
     """Time a worker over a backlog, from its first commit to the one that holds everything.
 
     Between two commits both ends are exact, and a start or a second of waiting for a commit is in neither.
@@ -110,7 +109,6 @@ def backlog(
         generation: prepared for this run.
         topics: full names of what it reads.
         log: file for what it says.
-        from_start: begin when the worker has its partitions instead, where a backlog fits into few commits.
     """
     with _ends(settings.broker, topics) as ends, worker(settings, stage, generation, log) as process:
         admin = KafkaAdminClient(bootstrap_servers=settings.broker)
@@ -123,8 +121,6 @@ def backlog(
                         f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}"
                     )
                 done = _done(admin, group, ends)
-                if not samples and from_start and b'"acquired"' in log.read_bytes():
-                    samples.append((time.perf_counter(), 0))
                 if done and (not samples or done > samples[-1][1]):
                     samples.append((time.perf_counter(), done))
                 time.sleep(0.02)
@@ -134,6 +130,42 @@ def backlog(
     (begun, first), (ended, last) = samples[0], samples[-1]
     passed = ended - begun
     return Run((last - first) / passed if passed else float("nan"), passed, cpu, memory)
+
+
+class Rebuilt(NamedTuple):
+    """One recovery of stage two, which has no changelog and reads its inputs whole.
+
+    Attributes:
+        seconds: to read all records, as the worker says.
+        records: how many.
+        memory_mb: the most it took, first figures included.
+    """
+
+    seconds: float
+    records: int
+    memory_mb: float
+
+
+def rebuilt(settings: Settings, generation: int, log: Path) -> Rebuilt:
+    """Start stage two before a generation's records, and wait until it has read them and told its figures."""
+    with worker(settings, "agency", generation, log) as process:
+        until = time.monotonic() + _PATIENCE_S
+        while not (facts := _acquired(log)):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"stage two did not get through: see {log}\n{log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        time.sleep(3.0)  # its first figures
+        _, memory = _use(process.pid)
+    return Rebuilt(float(facts["recovery_s"]), int(facts["records"]), memory)
+
+
+def _acquired(log: Path) -> dict[str, Any]:
+    """What the worker said when it had its partitions; empty before."""
+    for line in log.read_text().splitlines():
+        if '"acquired"' in line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+    return {}
 
 
 @contextmanager

@@ -332,6 +332,8 @@ def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, 
         if interval in dues:
             _judge_first_due(case, interval, dues[interval], measure, over=over)
             continue
+        if measure.reason:
+            continue  # a time nobody records is no breach, however often the call was downgraded meanwhile
         until = measure.at or case.seen.ended
         limit = limit_of(interval, case.facts, unit, case.place, case.rules, starts.get(interval), until)
         if limit is not None:
