@@ -24,7 +24,7 @@ from schemas.decoding import (
 from schemas.times import DAY, HOUR, Micros, micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
-from streams.incidents.desk import Desk
+from streams.incidents.desk import Desk, Touched
 from streams.incidents.emit import Emitted, emit
 from streams.incidents.milestones import SILENCE
 from streams.incidents.state import EARLIEST, INCIDENT, NEVER, SIZE_LIMIT, WITHDRAWN, Incident
@@ -250,7 +250,7 @@ class Partition:
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
             # Evicted when it is spoken of, its records written before: where a batch ends changes nothing.
-            self._evict(key)
+            self._evict(desk, key)
             held = None
         if isinstance(held, bytes):
             incident = self._held[key] = packing.unpack(held)
@@ -364,7 +364,7 @@ class Partition:
         if due > desk.clock:
             desk.schedule(key, due)
         elif self._outlived(desk, held):
-            self._evict(key)
+            self._evict(desk, key)
         else:
             incident = packing.unpack(held) if isinstance(held, bytes) else held
             self._held[key] = incident
@@ -383,16 +383,23 @@ class Partition:
     def _evict_at(self, last_occurred: Micros, last_recorded: Micros) -> Micros:
         return max(last_occurred + self._layout.keep, last_recorded + SILENCE)
 
-    def _evict(self, key: str) -> None:
-        held = self._held.pop(key)
-        self._open -= not (packing.header(held)[1] if isinstance(held, bytes) else held.ended)
+    def _evict(self, desk: Desk, key: str) -> None:
+        """Let a state go; where the clock leapt over its closing by rule as well, that is written first."""
+        held = self._held[key]
+        ended = packing.header(held)[1] if isinstance(held, bytes) else held.ended
+        if not ended:
+            incident = packing.unpack(held) if isinstance(held, bytes) else held
+            self._emit_touched(desk, {key: (incident, {INCIDENT})})
+        del self._held[key]
         self._changes[key] = None
         self._count("evicted")
 
     # Records
 
-    def _emit_touched(self, desk: Desk) -> None:
-        touched = desk.touched
+    def _emit_touched(self, desk: Desk, touched: dict[str, Touched] | None = None) -> None:
+        """Write the records and states of what was touched, by default all of it, and empty it."""
+        if touched is None:
+            touched = desk.touched
         if not touched:
             return
         layout, agency = self._layout, desk.agency

@@ -8,6 +8,7 @@ words.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -191,35 +192,49 @@ def generations(bootstrap: str) -> dict[int, Generation]:
         BrokerUnreachable: nobody answers.
         GenerationMismatch: the register can't be read.
     """
+    until = time.monotonic() + _ANSWER_S
     with _reachable(bootstrap):
-        reader = KafkaConsumer(
-            bootstrap_servers=bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            bootstrap_timeout_ms=_ANSWER_S * 1000,
-            isolation_level="read_committed",
-        )
-        try:
-            # Asked of all topics: asking for one by name could make it, where the broker makes topics by
-            # itself.
-            if GENERATIONS not in reader.topics():
-                return {}
-            where = TopicPartition(GENERATIONS, 0)
-            reader.assign([where])
-            reader.seek_to_beginning(where)
-            end = reader.end_offsets([where])[where]
-            found: dict[int, Generation] = {}
-            while reader.position(where) < end:
-                for records in reader.poll(timeout_ms=200).values():
-                    for record in records:
-                        number = int(record.key)
-                        if record.value is None:
-                            found.pop(number, None)
-                        else:
-                            found[number] = Generation.from_json(record.value)
-            return found
-        finally:
-            reader.close(autocommit=False)
+        while True:
+            try:
+                return _read_register(bootstrap)
+            except (kafka_errors.KafkaConnectionError, kafka_errors.KafkaTimeoutError):
+                raise
+            except kafka_errors.RetriableError:
+                # A register made this moment may have no leader yet; that passes, or nobody answers.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+
+def _read_register(bootstrap: str) -> dict[int, Generation]:
+    reader = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        bootstrap_timeout_ms=_ANSWER_S * 1000,
+        isolation_level="read_committed",
+    )
+    try:
+        # Asked of all topics: asking for one by name could make it, where the broker makes topics by
+        # itself.
+        if GENERATIONS not in reader.topics():
+            return {}
+        where = TopicPartition(GENERATIONS, 0)
+        reader.assign([where])
+        reader.seek_to_beginning(where)
+        end = reader.end_offsets([where])[where]
+        found: dict[int, Generation] = {}
+        while reader.position(where) < end:
+            for records in reader.poll(timeout_ms=200).values():
+                for record in records:
+                    number = int(record.key)
+                    if record.value is None:
+                        found.pop(number, None)
+                    else:
+                        found[number] = Generation.from_json(record.value)
+        return found
+    finally:
+        reader.close(autocommit=False)
 
 
 def current_generation(bootstrap: str, settings: Settings) -> Generation | None:
@@ -327,7 +342,11 @@ def with_status(generation: Generation, status: Status) -> Generation:
 def _reachable(bootstrap: str) -> Iterator[None]:
     try:
         yield
-    except (kafka_errors.KafkaConnectionError, kafka_errors.KafkaTimeoutError) as exc:
+    except (
+        kafka_errors.KafkaConnectionError,
+        kafka_errors.KafkaTimeoutError,
+        kafka_errors.RetriableError,
+    ) as exc:
         raise BrokerUnreachable(
             f"no Kafka answers at {bootstrap} ({type(exc).__name__}): is it running? `watchroom up` starts "
             "one, and --broker names another"

@@ -517,3 +517,46 @@ def test_in_one_partition_or_twelve() -> None:
     floors = [Floor(town(), Plan(partitions=n)).run(events) for n in (1, 4, 12)]
 
     assert floors[0].comparable_records() == floors[1].comparable_records() == floors[2].comparable_records()
+
+
+def test_cleared_as_a_whole_in_the_instant_of_the_dispatch() -> None:
+    """A clear that is not before the dispatch ends the response: one at that instant does, one before not."""
+    sent = [*call(), *unit("E1", 40, 100, 300)]
+    assert seen([*sent, press(None, "incident_clear", 40)]).response("A", "E1").ended_at == at(40)
+    assert seen([*sent, press(None, "incident_clear", 39)]).response("A", "E1").state == "open"
+
+
+def test_a_unit_is_under_way_until_its_end_and_not_at_it() -> None:
+    """It turned back in the instant in which its 240 s were past: no breach. A moment later it stands."""
+    for end, standing in ((341, ""), (341.000001, "never_ended")):
+        measure = seen([*call(), *unit("E1", 40, 100, None, end)]).incident("A").intervals["travel_first_due"]
+        assert (measure.reason, measure.standing) == ("no_arrival", standing)
+
+
+def test_two_that_arrive_together() -> None:
+    """A tie goes to the earlier dispatch, then to the unit's name."""
+    assert (
+        seen([*call(), *unit("E1", 45, 100, 300, 900), *unit("E2", 40, 150, 300, 900)])
+        .incident("A")
+        .first_due
+        == "E2"
+    )
+    assert (
+        seen([*call(), *unit("E1", 40, 100, 300, 900), *unit("E2", 40, 150, 300, 900)])
+        .incident("A")
+        .first_due
+        == "E1"
+    )
+
+
+def test_an_absorbed_state_that_comes_late_is_known_to_be_older() -> None:
+    """What A sent to B first comes once more, after what it sent later: the later one holds."""
+    floor = seen([*call("B"), *call("A"), *unit("E1", 40), merge("A", "B", 50)])
+    sent = [kept for kept in floor.log("incident.events", 0).kept if b'"absorbed"' in (kept.value or b"")]
+    floor.join([press("E1", "enroute_to_scene", 100)])
+    before = floor.comparable_records()
+    floor.put(sent[0].value, "town/B")
+    floor.join()
+
+    assert came_to(floor.response("B", "E1"), "turnout") == 60
+    assert floor.comparable_records() == before

@@ -5,12 +5,14 @@ Order, duplicates, partitions, batches and crashes make no difference.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.times import DAY, HOUR, MINUTE
+from streams.incidents.packing import pack_package, unpack_package
 from tests.core.driver import Floor, Plan, clock, comparable_figure, town
 from tests.core.effort import examples
 from tests.core.invented import INCIDENTS, dealt, plans, stories, tame_times
@@ -129,6 +131,23 @@ def test_a_burst_or_one_by_one_is_the_same_however_long_a_merged_incident_goes_o
 
     assert burst.dead() == singly.dead() == []
     assert burst.comparable_records() == singly.comparable_records()
+
+
+@examples(40)
+@given(data=st.data(), events=stories(incidents_max=1, said_max=16))
+def test_the_same_facts_are_the_same_bytes(data: st.DataObject, events: Events) -> None:
+    """Whatever the order and duplicates they were joined in: what a merged incident sends is equal text.
+
+    It is also read back as what it was, so that nothing is sent twice, and cycles of merges come to rest.
+    """
+    merged = [*events, merge("A", "B", 5_000_000)]
+    sent = []
+    for said in (merged, [*data.draw(dealt(events)), merged[-1]]):
+        floor = Floor(town()).join(said)
+        sent.append([json.loads(k.value or b"") for k in floor.log("incident.events", 0).kept][-1]["state"])
+
+    assert sent[0] == sent[1]
+    assert pack_package(unpack_package(sent[0])) == sent[0]
 
 
 def test_a_merge_that_was_seen_and_lost_leaves_nothing_behind() -> None:

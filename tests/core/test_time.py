@@ -201,6 +201,17 @@ def test_states_are_evicted_forty_days_after_their_last_event_and_counted(size: 
     assert [key for key, value in changelog.items() if value is not None] == [b"position"]
 
 
+def test_a_state_outlives_its_last_event_by_its_silence_too() -> None:
+    """Corrected on its last day, an incident is held for 24 h more, and is closed by rule before it goes."""
+    floor = Floor(town()).join([*call(), *unit("E1", 40, 100), clock(at(39 * 86_400))])
+    late = [{**correct("E1", "dispatch", recorded=40 * 86_400 - 50, time=30), "occurred_at": at(99)}]
+    floor.join([*late, clock(at(40 * 86_400 + 3_600))])
+    assert (floor.health().held, floor.incident("A").state) == (1, "open")
+
+    floor.join([clock(at(41 * 86_400))])
+    assert (floor.health().held, floor.incident("A").state) == (0, "closed_by_rule")
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 1_000])
 def test_an_event_after_the_eviction_begins_anew_wherever_a_batch_ends(size: int) -> None:
     """A clock leaps 50 days at once over an open incident; then it is spoken of. In one batch or in many.
@@ -232,6 +243,7 @@ def test_an_event_after_the_eviction_begins_anew_wherever_a_batch_ends(size: int
 
     assert floor.health().evicted == once.health().evicted == 1
     assert floor.incident("A").milestones == once.incident("A").milestones == {}
+    assert floor.response("A", "E1").state == once.response("A", "E1").state == "closed_by_rule"
 
 
 def test_a_clock_reaches_every_partition_before_stage_two_believes_it() -> None:

@@ -50,10 +50,11 @@ Readings (where neither DEFINITIONS.md nor those refinements decide, the most li
 16. first due: each unit has its own limit, from its own enroute. The interval's limit is that of the first
     arriving unit; without an arrival that of the counting unit first enroute; where there is no start, the
     target of the held values.
-17. A unit is under way from its enroute, inclusive, to its response's end, exclusive.
+17. A unit is under way from its enroute, inclusive, to its response's end, exclusive; where it has none, to
+    the closing by rule. Nothing changes "under way" after that either.
 18. An incident closed by rule is judged like an ended one (one of the 2,225 of section 7 needs it). The
     first that holds names the judgement: measured, passed_before_downgrade, never_ended; so
-    passed_before_downgrade shows only where the interval was not measured.
+    passed_before_downgrade shows only where the interval was not measured. Where no limit applies none does.
 19. merged_into itself is no merge. An incident that others are merged into exists, with or without events
     of its own.
 20. A unit's press of an incident milestone, and an incident's of a unit milestone, are never read; the
