@@ -46,6 +46,7 @@ demo: .venv/.ready-run ## Run it here: a broker, the workers, the board, and a w
 
 .PHONY: test
 test: check ## Everything that must hold: check, then every test
+	@tools/test-tools.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
