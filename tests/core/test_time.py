@@ -211,6 +211,10 @@ def test_a_state_outlives_its_last_event_by_its_silence_too() -> None:
     floor.join([clock(at(41 * 86_400))])
     assert (floor.health().held, floor.incident("A").state) == (0, "closed_by_rule")
 
+    spoken = Floor(town()).join([*call(), *unit("E1", 40, 100), clock(at(39 * 86_400)), *late])
+    spoken.join([clock(at(40 * 86_400 + 3_600)), press("E2", "dispatch", 40 * 86_400)])
+    assert spoken.incident("A").units == ["E1", "E2"]
+
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1_000])
 def test_an_event_after_the_eviction_begins_anew_wherever_a_batch_ends(size: int) -> None:
