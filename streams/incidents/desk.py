@@ -23,7 +23,7 @@ class Desk:
         clock: the agency's clock here, the least over its listed sources; None until all have written.
         oldest: events that occurred before are too late.
         told: the clock last written to the result topics.
-        touched: incident's key to what was touched of it since its records were last written.
+        touched: incident's id to what was touched of it since its records were last written.
     """
 
     __slots__ = (

@@ -12,30 +12,42 @@ from schemas.vocabulary import Flag, IncidentState
 from streams.incidents.intervals import Case, measure_incident, measure_response
 from streams.incidents.milestones import View, out_of_order, view
 from streams.incidents.place import Placed
-from streams.incidents.state import INCIDENT, Facts, Incident
+from streams.incidents.state import INCIDENT, Facts, Incident, Values
 
 Shared = tuple[Micros, Micros, str, bool]
 """See ``Incident.shared``."""
 
 _NO_MEASURES: dict[str, Measure] = {}
+_MERGED = IncidentState.MERGED.value
+_ENDED = IncidentState.ENDED.value
+_OPEN = IncidentState.OPEN.value
+_CLOSED_BY_RULE = IncidentState.CLOSED_BY_RULE.value
 
 
 class Emitted:
     """The records of one incident, and what its state must remember of them.
 
     Attributes:
+        key: the incident's.
         incident: its record; ``responses`` by key, those alone that may differ from what was written before,
             voided ones included.
         counts: unit to how many responses it has now.
         shared: what all its records have in common (``Incident.shared``).
         over: whether the incident has ended or was closed by rule.
+        named: whether it says, or has said, what it was merged into.
         last_recorded, last_occurred: of all it was made from, absorbed incidents included.
     """
 
-    __slots__ = ("counts", "incident", "last_occurred", "last_recorded", "over", "responses", "shared")
+    __slots__ = (
+        "counts", "incident", "key", "last_occurred", "last_recorded", "named", "over", "responses", "shared",
+    )  # fmt: skip
 
-    def __init__(self, incident: IncidentRecord, facts: Facts, shared: Shared, *, over: bool) -> None:
+    def __init__(
+        self, key: str, incident: IncidentRecord, facts: Facts, shared: Shared, *, over: bool, named: bool
+    ) -> None:
+        self.key = key
         self.incident = incident
+        self.named = named
         self.last_recorded = facts.last_recorded
         self.last_occurred = facts.last_occurred
         self.shared = shared
@@ -47,17 +59,23 @@ class Emitted:
 class _Setting:
     """What all records of one incident share."""
 
-    __slots__ = ("call_at", "closed_at", "incident", "key", "merged_at", "merged_into", "revision", "source")
+    __slots__ = (
+        "call_at", "closed", "closed_at", "facts", "incident", "key", "merged_at", "merged_into", "over",
+        "revision", "rules", "source",
+    )  # fmt: skip
 
     def __init__(
-        self, incident: Incident, partition: int, call_at: Micros, closed_at: Micros, by_rule: Micros
+        self, incident: Incident, key: str, partition: int, facts: Facts, seen: View, closed: Micros | None
     ) -> None:
         self.incident = incident
-        self.key = incident_key(incident.agency_id, incident.incident_id)
-        self.revision = (incident.last_offset, by_rule)
+        self.key = key
+        self.facts = facts
+        self.closed = closed
+        self.revision = (incident.last_offset, closed or 0)
         self.source = (partition, incident.first_offset, incident.last_offset)
-        self.call_at = call_at
-        self.closed_at = closed_at
+        self.call_at: Micros = seen.call_at or 0
+        self.closed_at: Micros = seen.ended or closed or 0
+        self.over = seen.ended is not None or closed is not None
         self.merged_into = ""
         self.merged_at: Micros = 0
 
@@ -82,101 +100,88 @@ def emit(
     holdings = incident.holdings() if incident.absorbed else {}
     facts = incident.combined(holdings)
     seen = view(facts)
-    closed = seen.closed_at(clock)
-    call_at = seen.call_at
-    began = _began(seen)
-    rules = agency.rules_at(call_at if call_at is not None else began)
-    setting = _Setting(incident, partition, call_at or 0, seen.ended or closed or 0, closed or 0)
+    key = incident_key(incident.agency_id, incident.incident_id)
+    setting = _Setting(incident, key, partition, facts, seen, seen.closed_at(clock))
+    rules = agency.rules_at(setting.call_at or seen.began)
+    flags = []
     cycle = incident.cycle(holdings) if holdings else []
-    if incident.merged_into and (not cycle or incident.incident_id != min(cycle)):
-        setting.merged_into = incident.merged_into
-        setting.merged_at = incident.stated_at(INCIDENT, "merged_into")
+    if cycle:
+        flags.append(Flag.MERGE_CYCLE.value)
     of_incident = facts.values(INCIDENT)
+    named = incident.states("merged_into")
+    target = incident.merged_into if named else ""
+    if target and (not cycle or incident.incident_id != min(cycle)):
+        setting.merged_into = target
+        setting.merged_at = incident.stated_at(INCIDENT, "merged_into")
     units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
-    flags = [Flag.MERGE_CYCLE.value] if cycle else []
-    record = _incident_record(setting, seen, units, facts, rules, closed, began, flags)
-    record.absorbed = sorted(holdings)
-    over = seen.ended is not None or closed is not None
+    record = _incident_record(setting, seen, units, of_incident, rules, flags)
+    if holdings:
+        record.absorbed = sorted(holdings)
     shared = (setting.call_at, setting.closed_at, setting.merged_into, facts.simulated)
-    emitted = Emitted(record, facts, shared, over=over)
+    emitted = Emitted(key, record, facts, shared, over=setting.over, named=named)
+    counts, responses = emitted.counts, emitted.responses
     every = INCIDENT in touched or shared != incident.shared
     for unit in units:
         name = unit.response.unit
         if every or name in touched:
-            emitted.responses.append(_response(setting, unit, facts, rules, closed, over=over))
-        emitted.counts[name] = unit.response.ordinal
-    _void_the_gone(setting, emitted)
+            responses.append(_response(setting, unit, rules))
+        counts[name] = unit.response.ordinal
+    if incident.emitted != counts:
+        _void_the_gone(setting, emitted)
     return emitted
-
-
-def _began(seen: View) -> Micros:
-    """The incident's first milestone, its own or a unit's; 0 where nothing stands."""
-    first = min(seen.times.values(), default=None)
-    for response in seen.responses:
-        began = response.began
-        if first is None or began < first:
-            first = began
-    return first or 0
 
 
 def _state(merged: bool, end: Micros | None, closed: Micros | None) -> str:
     if merged:
-        return IncidentState.MERGED.value
+        return _MERGED
     if end is not None:
-        return IncidentState.ENDED.value
-    return (IncidentState.OPEN if closed is None else IncidentState.CLOSED_BY_RULE).value
+        return _ENDED
+    return _OPEN if closed is None else _CLOSED_BY_RULE
 
 
 def _incident_record(
-    setting: _Setting,
-    seen: View,
-    units: list[Placed],
-    facts: Facts,
-    rules: Rules,
-    closed: Micros | None,
-    began: Micros,
-    flags: list[str],
+    setting: _Setting, seen: View, units: list[Placed], of_incident: Values, rules: Rules, flags: list[str]
 ) -> IncidentRecord:
-    incident, merged = setting.incident, bool(setting.merged_into)
+    incident, facts, merged = setting.incident, setting.facts, bool(setting.merged_into)
     in_scope = [unit for unit in units if unit.in_scope]
-    case = Case(seen, in_scope, facts, rules, closed)
+    case = Case(seen, in_scope, facts, rules, setting.closed)
     scoped = bool(in_scope) or not units
     if out_of_order(seen.times, of_incident=True):
         flags.append(Flag.OUT_OF_ORDER.value)
     void = not seen.times and not units
-    type_ = facts.value(INCIDENT, "type")
+    type_ = of_incident.get("type", "")
     first_type = facts.first_type.get(INCIDENT)
+    first = case.due.first
+    sent = sorted(units, key=Placed.dispatch_order) if len(units) > 1 else units
     return IncidentRecord(
         agency_id=incident.agency_id,
         incident_id=incident.incident_id,
         revision=setting.revision,
         source=setting.source,
-        state=IncidentState.VOID.value if void else _state(merged, seen.ended, closed),
+        state=IncidentState.VOID.value if void else _state(merged, seen.ended, setting.closed),
         in_scope=scoped,
         simulated=facts.simulated,
         place=case.place,
         type=type_,
         initial_type=first_type[3] if first_type is not None else type_,
-        disposition=facts.value(INCIDENT, "disposition"),
+        disposition=of_incident.get("disposition", ""),
         call_at=setting.call_at,
-        began_at=began,
+        began_at=seen.began,
         ended_at=seen.ended or 0,
         closed_at=setting.closed_at,
         merged_at=setting.merged_at,
         merged_into=setting.merged_into,
-        milestones=dict(sorted(seen.times.items())),
-        units=[unit.response.unit for unit in sorted(units, key=Placed.dispatch_order)],
-        first_due=case.due.first.response.unit if case.due.first is not None else "",
+        milestones=seen.times,
+        units=[unit.response.unit for unit in sent],
+        first_due=first.response.unit if first is not None else "",
         intervals=measure_incident(case) if scoped and not merged and not void else _NO_MEASURES,
         flags=flags,
     )
 
 
-def _response(
-    setting: _Setting, unit: Placed, facts: Facts, rules: Rules, closed: Micros | None, *, over: bool
-) -> tuple[str, ResponseRecord]:
+def _response(setting: _Setting, unit: Placed, rules: Rules) -> tuple[str, ResponseRecord]:
     incident, response, merged = setting.incident, unit.response, bool(setting.merged_into)
-    measured = unit.in_scope and not merged
+    times, facts, closed = response.times, setting.facts, setting.closed
     record = ResponseRecord(
         agency_id=incident.agency_id,
         incident_id=incident.incident_id,
@@ -190,17 +195,17 @@ def _response(
         service=unit.service,
         place=unit.place,
         call_at=setting.call_at,
-        began_at=response.began,
+        began_at=min(times.values()),
         ended_at=response.end or 0,
         closed_at=setting.closed_at,
         merged_at=setting.merged_at,
         merged_into=setting.merged_into,
-        milestones=dict(sorted(response.times.items())),
-        intervals=measure_response(unit, facts, rules, closed, incident_over=over)
-        if measured
+        milestones=times,
+        intervals=measure_response(unit, facts, rules, closed, incident_over=setting.over)
+        if unit.in_scope and not merged
         else _NO_MEASURES,
     )
-    if out_of_order(response.times, of_incident=False):
+    if out_of_order(times, of_incident=False):
         record.flags = [Flag.OUT_OF_ORDER.value]
     return response_under(setting.key, response.unit, response.ordinal), record
 

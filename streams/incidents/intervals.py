@@ -9,42 +9,31 @@ exclusion.
 from __future__ import annotations
 
 from schemas.agency import Rules
-from schemas.records import Measure
+from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import Standing
 from streams.incidents.limits import Limit, ever_red, limit_of, red
-from streams.incidents.milestones import View
+from streams.incidents.milestones import Response, View
 from streams.incidents.place import Placed, place_of
 from streams.incidents.state import INCIDENT, Facts
 
 _LATE = frozenset({"never_enroute", "no_arrival", "canceled"})
 """Exclusions of what never ended, which may stand as breaches all the same."""
 
+_MEASURED = Standing.MEASURED.value
 
-class Ended:
-    """How far the thing measured is: its end, the closing by rule, or neither.
 
-    Attributes:
-        end: its own end, None while it has none.
-        closed: when the rule closed its incident, None before.
+def _without(reason: str, end: Micros | None, closed: Micros | None) -> Measure:
+    """What a missing milestone makes of an interval.
+
+    Excluded as ``reason`` once what is measured has ended, else ``never_closed`` once the rule closed its
+    incident, else open.
     """
-
-    __slots__ = ("closed", "end")
-
-    def __init__(self, end: Micros | None, closed: Micros | None) -> None:
-        self.end = end
-        self.closed = closed
-
-    def without(self, reason: str) -> Measure:
-        """What a missing milestone makes of an interval.
-
-        Open, ``never_closed``, or excluded as ``reason``.
-        """
-        if self.end is not None:
-            return Measure(-1, reason, self.end)
-        if self.closed is not None:
-            return Measure(-1, "never_closed", self.closed)
-        return Measure()
+    if end is not None:
+        return Measure(-1, reason, end)
+    if closed is not None:
+        return Measure(-1, "never_closed", closed)
+    return Measure()
 
 
 def _span(start: Micros, end: Micros, too_long_s: int) -> Measure:
@@ -56,107 +45,114 @@ def _span(start: Micros, end: Micros, too_long_s: int) -> Measure:
 # Per response
 
 
-def turnout(unit: Placed, ended: Ended, rules: Rules) -> Measure:
+def turnout(
+    dispatch: Micros | None,
+    enroute: Micros | None,
+    arrival: Micros | None,
+    end: Micros | None,
+    closed: Micros | None,
+    too_long_s: int,
+) -> Measure:
     """Dispatch -> enroute_to_scene."""
-    times = unit.response.times
-    dispatch, enroute, arrival = times.get("dispatch"), times.get("enroute_to_scene"), unit.arrival
     if dispatch is None:
-        return ended.without("dispatch_missing")
+        return _without("dispatch_missing", end, closed)
     if enroute is None:
-        return ended.without("never_enroute" if arrival is None else "enroute_missing")
+        return _without("never_enroute" if arrival is None else "enroute_missing", end, closed)
     if enroute < dispatch:
         return Measure(-1, "enroute_before_dispatch", enroute)
     if arrival is not None and enroute > arrival:
         return Measure(-1, "enroute_after_arrival", enroute)
     if enroute - dispatch < SECOND:
         return Measure(-1, "turnout_zero", enroute)
-    return _span(dispatch, enroute, rules.too_long_s)
+    return _span(dispatch, enroute, too_long_s)
 
 
-def travel(unit: Placed, ended: Ended, rules: Rules) -> Measure:
+def travel(unit: Placed, closed: Micros | None, too_long_s: int) -> Measure:
     """enroute_to_scene -> on_scene."""
-    times = unit.response.times
-    enroute, arrival = times.get("enroute_to_scene"), unit.arrival
+    response, arrival = unit.response, unit.arrival
+    times = response.times
+    enroute = times.get("enroute_to_scene")
     if arrival is None:
+        reason = "no_arrival"
         if enroute is None:
-            return ended.without("never_enroute")
-        return ended.without("canceled" if "canceled_enroute" in times else "no_arrival")
+            reason = "never_enroute"
+        elif "canceled_enroute" in times:
+            reason = "canceled"
+        return _without(reason, response.end, closed)
     if enroute is None:
-        return ended.without("enroute_missing")
+        return _without("enroute_missing", response.end, closed)
     if arrival < enroute:
         return Measure(-1, "arrival_before_enroute", arrival)
     if arrival - enroute < SECOND:
         return Measure(-1, "travel_zero", arrival)
-    return _span(enroute, arrival, rules.too_long_s)
+    return _span(enroute, arrival, too_long_s)
 
 
-def commitment(unit: Placed, ended: Ended, rules: Rules) -> Measure:
-    """Dispatch -> the response's own end."""
-    dispatch, end = unit.response.times.get("dispatch"), unit.response.end
-    if dispatch is None:
-        return ended.without("dispatch_missing")
-    if end is None or not unit.response.own_end:
-        return ended.without("unit_clear_missing")
-    if end < dispatch:
-        return Measure(-1, "clear_before_dispatch", end)
-    return _span(dispatch, end, rules.too_long_s)
-
-
-def scene_time(unit: Placed, ended: Ended, rules: Rules) -> Measure:
-    """on_scene -> enroute_to_hospital, else the response's own end."""
-    response, arrival = unit.response, unit.arrival
-    leaving = response.times.get("enroute_to_hospital")
-    if arrival is None:
-        return ended.without("no_arrival")
+def _to_own_end(
+    start: Micros | None,
+    no_start: str,
+    leaving: Micros | None,
+    before: str,
+    response: Response,
+    closed: Micros | None,
+    too_long_s: int,
+) -> Measure:
+    """From a milestone to ``leaving``, else to the response's own end."""
+    end = response.end
+    if start is None:
+        return _without(no_start, end, closed)
     if leaving is None:
-        if response.end is None or not response.own_end:
-            return ended.without("unit_clear_missing")
-        leaving = response.end
-    if leaving < arrival:
-        return Measure(-1, "end_before_arrival", leaving)
-    return _span(arrival, leaving, rules.too_long_s)
-
-
-def hospital_turnaround(unit: Placed, ended: Ended, rules: Rules) -> Measure:
-    """arrived_at_hospital -> hospital_cleared, else the response's own end."""
-    response = unit.response
-    arrived, cleared = response.times.get("arrived_at_hospital"), response.times.get("hospital_cleared")
-    if arrived is None:
-        return ended.without("not_at_hospital")
-    if cleared is None:
-        if response.end is None or not response.own_end:
-            return ended.without("unit_clear_missing")
-        cleared = response.end
-    if cleared < arrived:
-        return Measure(-1, "clear_before_hospital", cleared)
-    return _span(arrived, cleared, rules.too_long_s)
+        if end is None or not response.own_end:
+            return _without("unit_clear_missing", end, closed)
+        leaving = end
+    if leaving < start:
+        return Measure(-1, before, leaving)
+    return _span(start, leaving, too_long_s)
 
 
 def measure_response(
     unit: Placed, facts: Facts, rules: Rules, closed: Micros | None, *, incident_over: bool
 ) -> dict[str, Measure]:
-    """All intervals of one FIRE or EMS response, judged once the incident is over."""
-    ended = Ended(unit.response.end, closed)
+    """All intervals of one FIRE or EMS response, judged once the incident is over.
+
+    ``commitment`` runs from dispatch to the response's own end, ``scene_time`` from arrival to
+    enroute_to_hospital, else that end, ``hospital_turnaround`` from arrived_at_hospital to hospital_cleared,
+    else that end.
+    """
+    response, arrival, too_long = unit.response, unit.arrival, rules.too_long_s
+    get = response.times.get
+    dispatch, arrived = get("dispatch"), get("arrived_at_hospital")
     measures = {
-        "turnout": turnout(unit, ended, rules),
-        "travel": travel(unit, ended, rules),
-        "commitment": commitment(unit, ended, rules),
-        "scene_time": scene_time(unit, ended, rules),
-        "hospital_turnaround": hospital_turnaround(unit, ended, rules),
-    }
+        "turnout": turnout(dispatch, get("enroute_to_scene"), arrival, response.end, closed, too_long),
+        "travel": travel(unit, closed, too_long),
+        "commitment": _to_own_end(
+            dispatch, "dispatch_missing", None, "clear_before_dispatch", response, closed, too_long
+        ),
+        "scene_time": _to_own_end(
+            arrival, "no_arrival", get("enroute_to_hospital"), "end_before_arrival", response, closed, too_long
+        ),
+        "hospital_turnaround": _to_own_end(
+            arrived, "not_at_hospital", get("hospital_cleared"), "clear_before_hospital", response, closed,
+            too_long,
+        ),
+    }  # fmt: skip
     for interval in rules.response_targets:
         measure = measures[interval]
-        if measure.reason and measure.reason not in _LATE and not facts.changed:
+        reason = measure.reason
+        if reason and reason not in _LATE and not facts.changed:
             continue  # excluded for good: no limit could make a breach of it
-        start, end = _start(interval, unit), unit.response.end
+        start, end = _start(interval, unit), response.end
         until = measure.at or end or closed
-        limit = limit_of(interval, facts, unit.response.unit, unit.place, rules, start, until)
-        if limit is None:
-            continue
-        late = False
-        if measure.reason == "never_enroute" and interval == "turnout":
-            late = start is not None and end is not None and seconds_between(start, end) > limit.seconds
-        _judge(measure, limit, over=incident_over, late=late)
+        limit = limit_of(interval, facts, response.unit, unit.place, rules, start, until)
+        if limit is not None:
+            late = (
+                interval == "turnout"
+                and reason == "never_enroute"
+                and start is not None
+                and end is not None
+                and seconds_between(start, end) > limit.seconds
+            )
+            _judge(measure, limit, over=incident_over, late=late)
     return measures
 
 
@@ -177,19 +173,34 @@ _STARTS = {
 
 def _judge(measure: Measure, limit: Limit, *, over: bool, late: bool) -> None:
     """Write the limit, and whether a breach stands once the incident is over, into the measure."""
-    measure.limit = limit.seconds
+    measure.limit = seconds = limit.seconds
     measure.binding = limit.binding
-    if not over:
-        return
-    if measure.value > limit.seconds:
-        measure.standing = Standing.MEASURED.value
-    elif limit.passed is not None:
-        measure.standing = Standing.PASSED_BEFORE_DOWNGRADE.value
-    elif late:
-        measure.standing = Standing.NEVER_ENDED.value
+    if over:
+        if measure.value > seconds:
+            measure.standing = _MEASURED
+        elif limit.passed is not None:
+            measure.standing = Standing.PASSED_BEFORE_DOWNGRADE.value
+        elif late:
+            measure.standing = Standing.NEVER_ENDED.value
 
 
 # Per incident
+
+
+def first_arriving(units: list[Placed]) -> Placed | None:
+    """The first that arrived, None where none did: a tie goes to the earlier dispatch, then to the name."""
+    arrived = [unit for unit in units if unit.arrival is not None]
+    if len(arrived) > 1:
+        return min(arrived, key=Placed.arrival_order)
+    return arrived[0] if arrived else None
+
+
+def first_dispatched(units: list[Placed]) -> Placed | None:
+    """The first that was dispatched, None where none was: a tie goes to the unit's name."""
+    sent = [unit for unit in units if "dispatch" in unit.response.times]
+    if len(sent) > 1:
+        return min(sent, key=Placed.dispatch_order)
+    return sent[0] if sent else None
 
 
 class Due:
@@ -204,22 +215,22 @@ class Due:
 
     def __init__(self, sent: list[Placed]) -> None:
         self.sent = sent
-        arrived = [unit for unit in sent if unit.arrival is not None]
-        self.first = min(arrived, key=Placed.arrival_order) if arrived else None
+        self.first = first_arriving(sent)
 
-    def missing(self, ended: Ended) -> Measure:
-        """The measure of an interval that lacks a first arrival."""
+    def missing(self, end: Micros | None, closed: Micros | None) -> Measure:
+        """The measure of an interval that lacks a first arrival; ``end`` is the incident's."""
         if not self.sent:
-            return ended.without("no_counting_unit")
-        if all("canceled_enroute" in unit.response.times for unit in self.sent):
-            return ended.without("canceled")
-        return ended.without("no_arrival")
+            return _without("no_counting_unit", end, closed)
+        for unit in self.sent:
+            if "canceled_enroute" not in unit.response.times:
+                return _without("no_arrival", end, closed)
+        return _without("canceled", end, closed)
 
-    def travel(self, ended: Ended, rules: Rules) -> Measure:
+    def travel(self, case: Case) -> Measure:
         """The travel of the first arriving unit, or why there is none."""
         if self.first is None:
-            return self.missing(ended)
-        return travel(self.first, ended, rules)
+            return self.missing(case.seen.ended, case.closed)
+        return travel(self.first, case.closed, case.rules.too_long_s)
 
     def clocked(self) -> Placed | None:
         """Whose clock is the incident's.
@@ -258,29 +269,36 @@ class Case:
         self.rules = rules
         self.closed = closed
         self.due = Due([unit for unit in units if unit.counts])
-        dispatched = [unit for unit in units if "dispatch" in unit.response.times]
-        self.lead = self.due.first or min(dispatched, key=Placed.dispatch_order, default=None)
-        if self.lead is not None:
-            self.place = self.lead.place
-        else:
-            self.place = place_of({}, facts.values(INCIDENT), rules)
+        lead = self.due.first
+        if lead is None:
+            lead = first_dispatched(units)
+        self.lead = lead
+        self.place: Place = (
+            lead.place if lead is not None else place_of({}, facts.values(INCIDENT), rules)
+        )
 
 
 def measure_incident(case: Case) -> dict[str, Measure]:
-    """All intervals of an incident in scope, judged once it is over."""
-    ended, rules, times = Ended(case.seen.ended, case.closed), case.rules, case.seen.times
+    """All intervals of an incident in scope, judged once it is over.
+
+    ``travel_als`` where the agency measures it.
+    """
+    rules, due, times, end, closed = case.rules, case.due, case.seen.times, case.seen.ended, case.closed
     ring, answer, create = times.get("call_arrival"), times.get("call_answered"), times.get("call_create")
-    dispatches = [at for unit in case.units if (at := unit.response.times.get("dispatch")) is not None]
-    dispatch = min(dispatches) if dispatches else None
-    arrival = case.due.first.arrival if case.due.first is not None else None
+    dispatch: Micros | None = None
+    for unit in case.units:
+        sent = unit.response.times.get("dispatch")
+        if sent is not None and (dispatch is None or sent < dispatch):
+            dispatch = sent
+    arrival = due.first.arrival if due.first is not None else None
     too_long = rules.too_long_s
 
-    def to(start: Micros | None, no_start: str, end: Micros | None, no_end: str, before: str) -> Measure:
+    def to(start: Micros | None, no_start: str, until: Micros | None, no_end: str, before: str) -> Measure:
         if start is None:
-            return ended.without(no_start)
-        if end is None:
-            return case.due.missing(ended) if no_end == "no_arrival" else ended.without(no_end)
-        return Measure(-1, before, end) if end < start else _span(start, end, too_long)
+            return _without(no_start, end, closed)
+        if until is None:
+            return _without(no_end, end, closed) if no_end else due.missing(end, closed)
+        return Measure(-1, before, until) if until < start else _span(start, until, too_long)
 
     measures = {
         "call_answering": to(
@@ -296,48 +314,32 @@ def measure_incident(case: Case) -> dict[str, Measure]:
         "alarm_processing_neris": to(
             ring, "call_arrival_missing", dispatch, "no_dispatch", "dispatch_before_arrival"
         ),
-        "travel_first_due": case.due.travel(ended, rules),
-        "response_first_due": to(dispatch, "no_dispatch", arrival, "no_arrival", "arrival_before_dispatch"),
-        "total_response": to(ring, "call_arrival_missing", arrival, "no_arrival", "arrival_before_call"),
+        "travel_first_due": due.travel(case),
+        "response_first_due": to(dispatch, "no_dispatch", arrival, "", "arrival_before_dispatch"),
+        "total_response": to(ring, "call_arrival_missing", arrival, "", "arrival_before_call"),
     }
-    starts = {
-        "call_answering": ring,
-        "call_taking": ring,
-        "dispatching": create,
-        "alarm_processing": answer,
-        "alarm_processing_neris": ring,
-        "response_first_due": dispatch,
-        "total_response": ring,
-    }
-    _judge_incident(case, measures, starts)
-    return measures
-
-
-def _judge_incident(case: Case, measures: dict[str, Measure], starts: dict[str, Micros | None]) -> None:
-    """Limits and standing breaches of an incident's intervals.
-
-    ``travel_als`` where the agency measures it.
-    """
-    dues = {"travel_first_due": case.due}
-    if case.rules.measure_als:
+    als = due
+    if rules.measure_als:
         als = Due([unit for unit in case.units if unit.als])
-        dues["travel_als"] = als
-        measures["travel_als"] = als.travel(Ended(case.seen.ended, case.closed), case.rules)
-    over = case.seen.ended is not None or case.closed is not None
-    unit = case.lead.response.unit if case.lead is not None else INCIDENT
-    for interval in case.rules.incident_targets:
+        measures["travel_als"] = als.travel(case)
+    over = end is not None or closed is not None
+    for interval in rules.incident_targets:
         measure = measures.get(interval)
         if measure is None or (measure.reason and measure.reason not in _LATE and not case.facts.changed):
             continue  # excluded for good: no limit could make a breach of it
-        if interval in dues:
-            _judge_first_due(case, interval, dues[interval], measure, over=over)
-            continue
-        if measure.reason:
-            continue  # a time nobody records is no breach, however often the call was downgraded meanwhile
-        until = measure.at or case.seen.ended
-        limit = limit_of(interval, case.facts, unit, case.place, case.rules, starts.get(interval), until)
-        if limit is not None:
-            _judge(measure, limit, over=over, late=False)
+        if interval == "travel_first_due":
+            _judge_first_due(case, interval, due, measure, over=over)
+        elif interval == "travel_als":
+            _judge_first_due(case, interval, als, measure, over=over)
+        elif not measure.reason:  # a time nobody records is no breach, however often the call was downgraded
+            starts = {"dispatching": create, "alarm_processing": answer, "response_first_due": dispatch}
+            unit_id = case.lead.response.unit if case.lead is not None else INCIDENT
+            limit = limit_of(
+                interval, case.facts, unit_id, case.place, rules, starts.get(interval, ring), measure.at or end
+            )
+            if limit is not None:
+                _judge(measure, limit, over=over, late=False)
+    return measures
 
 
 def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, over: bool) -> None:
@@ -363,7 +365,10 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
 
 
 def _own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
-    enroute = unit.response.times.get("enroute_to_scene")
-    ends = (unit.arrival, unit.response.end, case.closed)
-    until = next((end for end in ends if end is not None), None)
-    return limit_of(interval, case.facts, unit.response.unit, unit.place, case.rules, enroute, until)
+    response = unit.response
+    until = unit.arrival
+    if until is None:
+        until = response.end if response.end is not None else case.closed
+    return limit_of(
+        interval, case.facts, response.unit, unit.place, case.rules, response.times.get("enroute_to_scene"), until
+    )

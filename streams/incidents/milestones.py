@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from schemas.times import DAY, Micros
 from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
 
@@ -22,7 +20,7 @@ class Response:
     """One unit's work on one incident.
 
     Attributes:
-        times: milestone to its earliest standing press within the response.
+        times: milestone to its earliest standing press within the response, in the order of their names.
         end: the earliest of its unit_clear, its canceled_enroute and the first incident_clear not before its
             dispatch.
         own_end: whether it has an end of its own, not the incident's alone.
@@ -30,36 +28,50 @@ class Response:
 
     __slots__ = ("end", "ordinal", "own_end", "times", "unit")
 
-    def __init__(self, unit: str, ordinal: int, times: dict[str, Micros]) -> None:
+    def __init__(self, unit: str, ordinal: int, times: dict[str, Micros], clears: list[Press]) -> None:
         self.unit = unit
         self.ordinal = ordinal
         self.times = times
-        self.end: Micros | None = None
-        self.own_end = False
-
-    @property
-    def began(self) -> Micros:
-        """Its first milestone."""
-        return min(self.times.values())
+        end, canceled = times.get("unit_clear"), times.get("canceled_enroute")
+        if canceled is not None and (end is None or canceled < end):
+            end = canceled
+        self.own_end = end is not None
+        if clears:
+            dispatch = times.get("dispatch", _FIRST)
+            for occurred, _ in clears:
+                if occurred >= dispatch:
+                    if end is None or occurred < end:
+                        end = occurred
+                    break
+        self.end: Micros | None = end
 
 
 class View:
     """What stands of an incident, whatever the clock.
 
     Attributes:
-        times: incident milestone to its earliest standing press.
+        times: incident milestone to its earliest standing press, in the order of their names.
         responses: in order of unit and ordinal.
+        began: its first milestone, its own or a unit's; 0 where nothing stands.
         ended: the instant at which it ended, None while it is open.
         last_recorded: of all its events; a day later the rule closes it.
     """
 
-    __slots__ = ("ended", "last_recorded", "responses", "times")
+    __slots__ = ("began", "ended", "last_recorded", "responses", "times")
 
-    def __init__(self, times: dict[str, Micros], responses: list[Response], last_recorded: Micros) -> None:
+    def __init__(
+        self,
+        times: dict[str, Micros],
+        responses: list[Response],
+        began: Micros,
+        ended: Micros | None,
+        last_recorded: Micros,
+    ) -> None:
         self.times = times
         self.responses = responses
+        self.began = began
+        self.ended = ended
         self.last_recorded = last_recorded
-        self.ended: Micros | None = None
 
     @property
     def call_at(self) -> Micros | None:
@@ -116,94 +128,82 @@ def _presses(facts: Facts) -> dict[str, dict[str, list[Press]]]:
 def view(facts: Facts) -> View:
     """What stands of these facts."""
     by_unit = _presses(facts)
-    of_incident = by_unit.get(INCIDENT, {})
-    clears = of_incident.get("incident_clear", ())
+    of_incident = by_unit.get(INCIDENT)
+    clears: list[Press] = [] if of_incident is None else of_incident.get("incident_clear", [])
     responses: list[Response] = []
     for unit in sorted(by_unit):
-        if unit:
-            responses.extend(_responses(unit, by_unit[unit], clears))
-    seen = View(
-        {name: presses[0][0] for name, presses in of_incident.items()}, responses, facts.last_recorded
-    )
-    seen.ended = _incident_end(responses, clears)
-    return seen
+        if unit and (names := by_unit[unit]):
+            dispatches = names.get("dispatch")
+            if dispatches is None or len(dispatches) == 1:
+                responses.append(Response(unit, 1, _earliest(names), clears))
+            else:
+                _split(responses, unit, names, [p[0] for p in dispatches], clears)
+    times = _earliest(of_incident) if of_incident else {}
+    firsts = [min(times.values())] if times else []
+    firsts.extend([min(response.times.values()) for response in responses])
+    ended = _incident_end(responses, clears)
+    return View(times, responses, min(firsts) if firsts else 0, ended, facts.last_recorded)
 
 
-def _responses(unit: str, names: dict[str, list[Press]], clears: Iterable[Press]) -> list[Response]:
-    """The responses of one unit.
-
-    A dispatch begins a new one if an end at or after the current one's lies before it.
-    """
-    dispatches = names.get("dispatch")
-    if dispatches is None or len(dispatches) == 1:
-        found = [Response(unit, 1, {name: presses[0][0] for name, presses in names.items()})] if names else []
-    else:
-        found = _split(unit, names, [p[0] for p in dispatches], clears)
-    for response in found:
-        _find_end(response, clears)
-    return found
+def _earliest(names: dict[str, list[Press]]) -> dict[str, Micros]:
+    return {name: names[name][0][0] for name in sorted(names)}
 
 
 def _split(
-    unit: str, names: dict[str, list[Press]], dispatches: list[Micros], clears: Iterable[Press]
-) -> list[Response]:
+    responses: list[Response],
+    unit: str,
+    names: dict[str, list[Press]],
+    dispatches: list[Micros],
+    clears: list[Press],
+) -> None:
+    """The responses of a unit with several dispatches.
+
+    One begins a new response if an end at or after the current one's lies before it.
+    """
     ends = [p[0] for name in ("unit_clear", "canceled_enroute") for p in names.get(name, ())]
-    ends.extend(p[0] for p in clears)
+    ends.extend([p[0] for p in clears])
     starts = [dispatches[0]]
     for dispatch in dispatches[1:]:
-        if any(starts[-1] <= end < dispatch for end in ends):
+        if any([starts[-1] <= end < dispatch for end in ends]):
             starts.append(dispatch)
-    found = []
     for ordinal, start in enumerate(starts, 1):
         low = _FIRST if ordinal == 1 else start
         high = starts[ordinal] if ordinal < len(starts) else _LAST
         times = {}
-        for name, presses in names.items():
-            for occurred, _ in presses:
+        for name in sorted(names):
+            for occurred, _ in names[name]:
                 if low <= occurred < high:
                     times[name] = occurred
                     break
-        found.append(Response(unit, ordinal, times))
-    return found
+        responses.append(Response(unit, ordinal, times, clears))
 
 
-def _find_end(response: Response, clears: Iterable[Press]) -> None:
-    times = response.times
-    end = times.get("unit_clear")
-    canceled = times.get("canceled_enroute")
-    if canceled is not None and (end is None or canceled < end):
-        end = canceled
-    response.own_end = end is not None
-    dispatch = times.get("dispatch", _FIRST)
-    for occurred, _ in clears:
-        if occurred >= dispatch:
-            if end is None or occurred < end:
-                end = occurred
-            break
-    response.end = end
-
-
-def _incident_end(responses: list[Response], clears: Iterable[Press]) -> Micros | None:
+def _incident_end(responses: list[Response], clears: list[Press]) -> Micros | None:
     """Its latest incident_clear if no dispatch is later, or, having a response, when all have ended."""
-    clear = max((p[0] for p in clears), default=None)
-    if clear is not None and all(r.times.get("dispatch", _FIRST) <= clear for r in responses):
-        return clear
-    latest = None
+    if clears:
+        clear = clears[-1][0]
+        for response in responses:
+            if response.times.get("dispatch", _FIRST) > clear:
+                break
+        else:
+            return clear
+    latest: Micros | None = None
     for response in responses:
-        if response.end is None:
+        end = response.end
+        if end is None:
             return None
-        if latest is None or response.end > latest:
-            latest = response.end
+        if latest is None or end > latest:
+            latest = end
     return latest
 
 
 def out_of_order(times: dict[str, Micros], *, of_incident: bool) -> bool:
     """Whether milestones lie out of the order of the vocabulary."""
     before = _FIRST
+    get = times.get
     for name in _INCIDENT_ORDER if of_incident else _UNIT_ORDER:
-        at = times.get(name)
-        if at is not None:
-            if at < before:
-                return True
-            before = at
+        at = get(name, before)
+        if at < before:
+            return True
+        before = at
     return False

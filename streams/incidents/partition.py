@@ -5,14 +5,13 @@ Pure: the same batches give the same sends. Time comes in as clock records; each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from schemas import events, keys, records
 from schemas.agency import Agency
 from schemas.decoding import (
     Absorbed,
-    Change,
     Clock,
     Correction,
     Disposition,
@@ -69,6 +68,19 @@ class Rejected(Exception):
         self.detail = detail
 
 
+def _stated(event: Any) -> dict[str, str]:
+    """The attributes an event states; an empty value takes a statement back."""
+    kind = type(event)
+    if kind is Merge:
+        return {"merged_into": event.merged_into or ""}
+    if kind is Disposition:
+        return {"disposition": event.disposition or ""}
+    values: dict[str, str] = event.attributes
+    if None in values.values():
+        return {name: value or "" for name, value in values.items()}
+    return values
+
+
 class Partition:
     """The logic of one partition (``streams.stage.Logic``)."""
 
@@ -86,15 +98,6 @@ class Partition:
         self._changes: dict[str, bytes | None] = {}
         self._out: dict[tuple[str, int], list[Pair]] = {}
         self._dead: list[tuple[Pair, Headers]] = []
-        self._takers: dict[type, Callable[[Any, int, Micros], None]] = {
-            Milestone: self._milestone,
-            Change: self._change,
-            Clock: self._clock_record,
-            Correction: self._correction,
-            Merge: self._merge,
-            Disposition: self._disposition,
-            Absorbed: self._absorbed,
-        }
 
     # Recovery
 
@@ -141,14 +144,18 @@ class Partition:
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Join one batch: records of what it touched, states, dead letters, and the position."""
         values, offsets, start = batch.values, batch.offsets, 0
-        takers = self._takers
         for upto, append_ms in batch.stamps:
             latest = append_ms * 1000 + _FUTURE
             for index in range(start, upto):
                 value = values[index]
                 try:
                     event = decode(value)
-                    takers[type(event)](event, offsets[index], latest)
+                    if type(event) is Clock:
+                        self._clock_record(event, latest)
+                    elif type(event) is Absorbed:
+                        self._absorbed(event, offsets[index])
+                    else:
+                        self._join(event, offsets[index], latest)
                 except (Undecodable, Rejected) as refused:
                     self._bury(value, offsets[index], append_ms, refused.reason, refused.detail)
                 except Exception as defect:
@@ -197,8 +204,10 @@ class Partition:
             raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
         return desk
 
-    def _accept(self, event: Any, unit: str, offset: int, latest: Micros) -> tuple[Incident, Micros, Micros]:
-        """The incident an event is joined into, and when it occurred and was recorded.
+    def _join(self, event: Any, offset: int, latest: Micros) -> None:
+        """Join one event into its incident, which is from now on touched by this batch.
+
+        In one piece, for this is what every event costs.
 
         Raises:
             Rejected: the event cannot be accepted.
@@ -217,11 +226,19 @@ class Partition:
         if occurred < desk.oldest:
             days = self._layout.keep // DAY
             raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
-        incident = self._hold(desk, event.incident_id, unit)
+        kind = type(event)
+        if kind is Correction and event.time is not None and micros(event.time) > latest:
+            raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
+        unit = INCIDENT if kind is Merge or kind is Disposition else event.unit_id or INCIDENT
+        known = desk.touched.get(event.incident_id)
+        if known is None or known[0].last_occurred < desk.oldest:
+            known = self._hold(desk, event.incident_id)
+        incident, units = known
         if incident.size > SIZE_LIMIT:
             raise Rejected(
                 DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
             )
+        units.add(unit)
         if occurred > incident.last_occurred:
             incident.last_occurred = occurred
         if recorded > incident.last_recorded:
@@ -231,21 +248,28 @@ class Partition:
             incident.first_offset = offset
         if event.simulated:
             incident.simulated = True
+        if kind is Milestone:
+            incident.size += incident.press(unit, event.name, occurred, recorded)
+        elif kind is Correction:
+            was = EARLIEST if event.was is None else micros(event.was)
+            time = WITHDRAWN if event.time is None else micros(event.time)
+            incident.size += incident.correct(unit, event.name, was, (recorded, event.event_id, time))
+        else:
+            values = _stated(event)
+            if kind is Merge:
+                named = self._named.setdefault((event.agency_id, event.incident_id), set())
+                named.add(values["merged_into"])
+            incident.size += incident.state(unit, occurred, recorded, event.event_id, values)
         self._joined += 1
-        return incident, occurred, recorded
 
-    def _hold(self, desk: Desk, incident_id: str, unit: str) -> Incident:
+    def _hold(self, desk: Desk, incident_id: str) -> Touched:
         """The incident, opened if it was packed, made if it is new; from now on touched by this batch."""
         agency_id = desk.agency.id
-        if "/" in incident_id or "%" in incident_id:
-            key = keys.incident_key(agency_id, incident_id)
-        else:
-            key = f"{agency_id}/{incident_id}"
-        known = desk.touched.get(key)
+        key = keys.incident_key(agency_id, incident_id)
+        known = desk.touched.get(incident_id)
         if known is not None:
-            if known[0].last_occurred >= desk.oldest or not self._outlived(desk, known[0]):
-                known[1].add(unit)
-                return known[0]
+            if not self._outlived(desk, known[0]):
+                return known
             self._emit_touched(desk)
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
@@ -263,43 +287,10 @@ class Partition:
                 )
             incident = self._held[key] = Incident(agency_id=agency_id, incident_id=incident_id)
             self._open += 1
-        desk.touched[key] = (incident, {unit})
-        return incident
+        touched = desk.touched[incident_id] = (incident, set())
+        return touched
 
-    def _milestone(self, event: Any, offset: int, latest: Micros) -> None:
-        unit = event.unit_id or INCIDENT
-        incident, occurred, recorded = self._accept(event, unit, offset, latest)
-        incident.size += incident.press(unit, event.name, occurred, recorded)
-
-    def _change(self, event: Any, offset: int, latest: Micros) -> None:
-        unit = event.unit_id or INCIDENT
-        incident, occurred, recorded = self._accept(event, unit, offset, latest)
-        values = event.attributes
-        if None in values.values():
-            values = {name: value or "" for name, value in values.items()}
-        incident.size += incident.state(unit, occurred, recorded, event.event_id, values)
-
-    def _correction(self, event: Any, offset: int, latest: Micros) -> None:
-        was = EARLIEST if event.was is None else micros(event.was)
-        time = WITHDRAWN if event.time is None else micros(event.time)
-        if time > latest:
-            raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
-        unit = event.unit_id or INCIDENT
-        incident, _, recorded = self._accept(event, unit, offset, latest)
-        incident.size += incident.correct(unit, event.name, was, (recorded, event.event_id, time))
-
-    def _merge(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._accept(event, INCIDENT, offset, latest)
-        values = {"merged_into": event.merged_into or ""}
-        self._named.setdefault((event.agency_id, event.incident_id), set()).add(values["merged_into"])
-        incident.size += incident.state(INCIDENT, occurred, recorded, event.event_id, values)
-
-    def _disposition(self, event: Any, offset: int, latest: Micros) -> None:
-        incident, occurred, recorded = self._accept(event, INCIDENT, offset, latest)
-        values = {"disposition": event.disposition or ""}
-        incident.size += incident.state(INCIDENT, occurred, recorded, event.event_id, values)
-
-    def _absorbed(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all takers
+    def _absorbed(self, event: Any, offset: int) -> None:
         desk = self._desk(event.agency_id)
         try:
             package = packing.unpack_package(event.state)
@@ -310,7 +301,8 @@ class Partition:
         if not package and keys.incident_key(event.agency_id, event.incident_id) not in self._held:
             self._count("absorbed")
             return
-        incident = self._hold(desk, event.incident_id, INCIDENT)
+        incident, units = self._hold(desk, event.incident_id)
+        units.add(INCIDENT)
         known = incident.absorbed.get(event.sender)
         growth = len(event.state) - (len(packing.pack_package(known[1])) if known is not None else 0)
         if incident.size + growth > 2 * SIZE_LIMIT:
@@ -326,7 +318,7 @@ class Partition:
 
     # Time
 
-    def _clock_record(self, event: Any, offset: int, latest: Micros) -> None:  # noqa: ARG002 - as all
+    def _clock_record(self, event: Any, latest: Micros) -> None:
         desk = self._desk(event.agency_id)
         if event.source_id not in desk.sources:
             raise Rejected(
@@ -368,7 +360,7 @@ class Partition:
         else:
             incident = packing.unpack(held) if isinstance(held, bytes) else held
             self._held[key] = incident
-            desk.touched[key] = (incident, {INCIDENT})
+            desk.touched[incident.incident_id] = (incident, {INCIDENT})
 
     def _outlived(self, desk: Desk, held: Incident | bytes) -> bool:
         """Whether an incident's state is past its time by the agency's clock, whatever was done about it."""
@@ -389,7 +381,7 @@ class Partition:
         ended = packing.header(held)[1] if isinstance(held, bytes) else held.ended
         if not ended:
             incident = packing.unpack(held) if isinstance(held, bytes) else held
-            self._emit_touched(desk, {key: (incident, {INCIDENT})})
+            self._emit_touched(desk, {incident.incident_id: (incident, {INCIDENT})})
         del self._held[key]
         self._changes[key] = None
         self._count("evicted")
@@ -408,15 +400,16 @@ class Partition:
         responses = self._out.setdefault((layout.responses, to), [])
         encode = records.encode
         before = len(incidents) + len(responses)
-        for key, (incident, units) in touched.items():
+        for incident, units in touched.values():
             emitted = emit(incident, agency, desk.clock, self._partition, units)
-            responses.extend([(name.encode(), encode(record)) for name, record in emitted.responses])
-            incidents.append((key.encode(), encode(emitted.incident)))
+            for name, record in emitted.responses:
+                responses.append((name.encode(), encode(record)))
+            incidents.append((emitted.key.encode(), encode(emitted.incident)))
             incident.emitted = emitted.counts
             incident.shared = emitted.shared
-            if incident.sent_to or INCIDENT in incident.attributes:
+            if incident.sent_to or emitted.named:
                 self._forward(incident)
-            self._keep(desk, key, incident, emitted)
+            self._keep(desk, emitted.key, incident, emitted)
         touched.clear()
         self._count("records_out", len(incidents) + len(responses) - before)
 

@@ -32,8 +32,10 @@ class Placed:
         self.response = response
         self.place = place = place_of(own, incident, rules)
         service = own.get("service") or incident.get("service")
-        self.service = service or rules.unit_services.get(place.unit_type, rules.default_service)
-        self.in_scope = in_scope = self.service in FIRE_AND_EMS
+        if not service:
+            service = rules.unit_services.get(place.unit_type, rules.default_service)
+        self.service: str = service
+        self.in_scope = in_scope = service in FIRE_AND_EMS
         exempt = own.get("first_due_exempt") or incident.get("first_due_exempt")
         self.counts = in_scope and not _exempt(exempt, place, rules)
         als = own.get("als") or incident.get("als")

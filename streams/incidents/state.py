@@ -252,6 +252,13 @@ class Incident(Facts, array_like=True):
     ended: bool = False
     shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
 
+    def states(self, name: str) -> bool:
+        """Whether the incident itself, not a unit, has stated an attribute, be it to take it back."""
+        for statement in self.attributes.get(INCIDENT, ()):
+            if name in statement[3]:
+                return True
+        return False
+
     @property
     def merged_into(self) -> str:
         """The incident this one says it is part of; empty where it is one of its own."""
