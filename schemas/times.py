@@ -17,6 +17,8 @@ HOUR: Micros = 60 * MINUTE
 DAY: Micros = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_S = _EPOCH.toordinal() * 86_400
+"""The epoch in seconds since the calendar's own beginning."""
 
 
 def micros(moment: datetime) -> Micros:
@@ -28,9 +30,12 @@ def micros(moment: datetime) -> Micros:
     >>> micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000000
     """
+    if moment.tzinfo is UTC:  # as a decoder makes of a Z: half the time of a difference
+        seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+        return (moment.toordinal() * 86_400 + seconds - _EPOCH_S) * SECOND + moment.microsecond
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
-    since = moment - _EPOCH  # exact, and quicker than a division of timedeltas
+    since = moment - _EPOCH
     return since.days * DAY + since.seconds * SECOND + since.microseconds
 
 

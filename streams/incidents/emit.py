@@ -10,6 +10,15 @@ from schemas.records import IncidentRecord, Measure, ResponseRecord
 from schemas.times import Micros
 from schemas.vocabulary import Flag, IncidentState
 from streams.incidents.intervals import Case, measure_incident, measure_response
+from streams.incidents.joining import (
+    combined,
+    cycle_through,
+    holdings_of,
+    is_stated,
+    merged_into,
+    stated_at,
+    values_of,
+)
 from streams.incidents.milestones import View, out_of_order, view
 from streams.incidents.place import Placed
 from streams.incidents.state import INCIDENT, Facts, Incident, Values
@@ -97,22 +106,22 @@ def emit(
         touched: units spoken of since the records were last written, ``INCIDENT`` for the incident itself.
             Records of other units are left out where nothing they share with the incident has changed.
     """
-    holdings = incident.holdings() if incident.absorbed else {}
-    facts = incident.combined(holdings)
+    holdings = holdings_of(incident) if incident.absorbed else {}
+    facts = combined(incident, holdings)
     seen = view(facts)
     key = incident_key(incident.agency_id, incident.incident_id)
     setting = _Setting(incident, key, partition, facts, seen, seen.closed_at(clock))
     rules = agency.rules_at(setting.call_at or seen.began)
     flags = []
-    cycle = incident.cycle(holdings) if holdings else []
+    cycle = cycle_through(incident, holdings) if holdings else []
     if cycle:
         flags.append(Flag.MERGE_CYCLE.value)
-    of_incident = facts.values(INCIDENT)
-    named = incident.states("merged_into")
-    target = incident.merged_into if named else ""
+    of_incident = values_of(facts, INCIDENT)
+    named = is_stated(incident, INCIDENT, "merged_into")
+    target = merged_into(incident) if named else ""
     if target and (not cycle or incident.incident_id != min(cycle)):
         setting.merged_into = target
-        setting.merged_at = incident.stated_at(INCIDENT, "merged_into")
+        setting.merged_at = stated_at(incident, INCIDENT, "merged_into")
     units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
     record = _incident_record(setting, seen, units, of_incident, rules, flags)
     if holdings:

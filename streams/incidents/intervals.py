@@ -12,6 +12,7 @@ from schemas.agency import Rules
 from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import Standing
+from streams.incidents.joining import values_of
 from streams.incidents.limits import Limit, ever_red, limit_of, red
 from streams.incidents.milestones import Response, View
 from streams.incidents.place import Placed, place_of
@@ -122,6 +123,7 @@ def measure_response(
     response, arrival, too_long = unit.response, unit.arrival, rules.too_long_s
     get = response.times.get
     dispatch, arrived = get("dispatch"), get("arrived_at_hospital")
+    leaving, left = get("enroute_to_hospital"), get("hospital_cleared")
     measures = {
         "turnout": turnout(dispatch, get("enroute_to_scene"), arrival, response.end, closed, too_long),
         "travel": travel(unit, closed, too_long),
@@ -129,13 +131,12 @@ def measure_response(
             dispatch, "dispatch_missing", None, "clear_before_dispatch", response, closed, too_long
         ),
         "scene_time": _to_own_end(
-            arrival, "no_arrival", get("enroute_to_hospital"), "end_before_arrival", response, closed, too_long
+            arrival, "no_arrival", leaving, "end_before_arrival", response, closed, too_long
         ),
         "hospital_turnaround": _to_own_end(
-            arrived, "not_at_hospital", get("hospital_cleared"), "clear_before_hospital", response, closed,
-            too_long,
+            arrived, "not_at_hospital", left, "clear_before_hospital", response, closed, too_long
         ),
-    }  # fmt: skip
+    }
     for interval in rules.response_targets:
         measure = measures[interval]
         reason = measure.reason
@@ -274,7 +275,7 @@ class Case:
             lead = first_dispatched(units)
         self.lead = lead
         self.place: Place = (
-            lead.place if lead is not None else place_of({}, facts.values(INCIDENT), rules)
+            lead.place if lead is not None else place_of({}, values_of(facts, INCIDENT), rules)
         )
 
 
@@ -335,7 +336,13 @@ def measure_incident(case: Case) -> dict[str, Measure]:
             starts = {"dispatching": create, "alarm_processing": answer, "response_first_due": dispatch}
             unit_id = case.lead.response.unit if case.lead is not None else INCIDENT
             limit = limit_of(
-                interval, case.facts, unit_id, case.place, rules, starts.get(interval, ring), measure.at or end
+                interval,
+                case.facts,
+                unit_id,
+                case.place,
+                rules,
+                starts.get(interval, ring),
+                measure.at or end,
             )
             if limit is not None:
                 _judge(measure, limit, over=over, late=False)
@@ -370,5 +377,11 @@ def _own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
     if until is None:
         until = response.end if response.end is not None else case.closed
     return limit_of(
-        interval, case.facts, response.unit, unit.place, case.rules, response.times.get("enroute_to_scene"), until
+        interval,
+        case.facts,
+        response.unit,
+        unit.place,
+        case.rules,
+        response.times.get("enroute_to_scene"),
+        until,
     )

@@ -12,6 +12,7 @@ from schemas.agency import Rules
 from schemas.records import Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import UNKNOWN
+from streams.incidents.joining import stated_at, value_of
 from streams.incidents.state import INCIDENT, Change, Facts
 
 _BINDING = ("response_mode", "class", "priority")
@@ -86,8 +87,8 @@ def _history(facts: Facts, unit: str, name: str) -> list[Change]:
     changes = facts.history.get(unit, {}).get(name)
     if changes is not None:
         return changes
-    value = facts.value(unit, name)
-    return [(facts.stated_at(unit, name), value)] if value else []
+    value = value_of(facts, unit, name)
+    return [(stated_at(facts, unit, name), value)] if value else []
 
 
 def _in_force(changes: list[Change], at: Micros) -> str:

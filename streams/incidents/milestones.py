@@ -164,7 +164,7 @@ def _split(
     ends.extend([p[0] for p in clears])
     starts = [dispatches[0]]
     for dispatch in dispatches[1:]:
-        if any([starts[-1] <= end < dispatch for end in ends]):
+        if any(starts[-1] <= end < dispatch for end in ends):
             starts.append(dispatch)
     for ordinal, start in enumerate(starts, 1):
         low = _FIRST if ordinal == 1 else start

@@ -17,6 +17,7 @@ import msgspec
 from schemas.errors import GenerationMismatch
 from schemas.times import Micros
 from schemas.vocabulary import MODES
+from streams.incidents.joining import values_of
 from streams.incidents.state import NEVER, Facts, Incident, Package
 
 FORMAT = 1
@@ -159,7 +160,7 @@ def _makes_sense(facts: Facts) -> bool:
     return (
         modes <= {"", *MODES}
         and all(presses for names in facts.presses.values() for presses in names.values())
-        and all(name in facts.values(unit) for unit, names in facts.history.items() for name in names)
+        and all(name in values_of(facts, unit) for unit, names in facts.history.items() for name in names)
     )
 
 

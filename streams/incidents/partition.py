@@ -25,6 +25,16 @@ from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
 from streams.incidents.desk import Desk, Touched
 from streams.incidents.emit import Emitted, emit
+from streams.incidents.joining import (
+    absorb,
+    combined,
+    holdings_of,
+    join_correction,
+    join_press,
+    join_statement,
+    merged_into,
+    package_for,
+)
 from streams.incidents.milestones import SILENCE
 from streams.incidents.state import EARLIEST, INCIDENT, NEVER, SIZE_LIMIT, WITHDRAWN, Incident
 from streams.stage import Headers, Pair, RecordBatch, Send
@@ -150,9 +160,12 @@ class Partition:
                 value = values[index]
                 try:
                     event = decode(value)
-                    if type(event) is Clock:
+                    kind = type(event)
+                    if kind is Milestone:
+                        self._milestone(event, offsets[index], latest)
+                    elif kind is Clock:
                         self._clock_record(event, latest)
-                    elif type(event) is Absorbed:
+                    elif kind is Absorbed:
                         self._absorbed(event, offsets[index])
                     else:
                         self._join(event, offsets[index], latest)
@@ -204,10 +217,44 @@ class Partition:
             raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
         return desk
 
+    def _milestone(self, event: Any, offset: int, latest: Micros) -> None:
+        """Join a press into an incident that this batch has touched: what most events are, in one piece.
+
+        Whatever is out of the ordinary goes the long way (``_join``).
+        """
+        desk = self._desks.get(event.agency_id)
+        known = desk.touched.get(event.incident_id) if desk is not None else None
+        if (
+            desk is None
+            or known is None
+            or event.recorded_at is not None
+            or event.source_id not in desk.sources
+            or event.simulated
+        ):
+            self._join(event, offset, latest)
+            return
+        incident, units = known
+        occurred = micros(event.occurred_at)
+        if (
+            occurred > latest
+            or occurred < desk.oldest
+            or incident.last_occurred < desk.oldest
+            or incident.size > SIZE_LIMIT
+        ):
+            self._join(event, offset, latest)
+            return
+        unit = event.unit_id or INCIDENT
+        units.add(unit)
+        if occurred > incident.last_occurred:
+            incident.last_occurred = occurred
+        if occurred > incident.last_recorded:
+            incident.last_recorded = occurred
+        incident.last_offset = offset
+        incident.size += join_press(incident, unit, event.name, occurred, occurred)
+        self._joined += 1
+
     def _join(self, event: Any, offset: int, latest: Micros) -> None:
         """Join one event into its incident, which is from now on touched by this batch.
-
-        In one piece, for this is what every event costs.
 
         Raises:
             Rejected: the event cannot be accepted.
@@ -249,17 +296,19 @@ class Partition:
         if event.simulated:
             incident.simulated = True
         if kind is Milestone:
-            incident.size += incident.press(unit, event.name, occurred, recorded)
+            incident.size += join_press(incident, unit, event.name, occurred, recorded)
         elif kind is Correction:
             was = EARLIEST if event.was is None else micros(event.was)
             time = WITHDRAWN if event.time is None else micros(event.time)
-            incident.size += incident.correct(unit, event.name, was, (recorded, event.event_id, time))
+            incident.size += join_correction(
+                incident, unit, event.name, was, (recorded, event.event_id, time)
+            )
         else:
             values = _stated(event)
             if kind is Merge:
                 named = self._named.setdefault((event.agency_id, event.incident_id), set())
                 named.add(values["merged_into"])
-            incident.size += incident.state(unit, occurred, recorded, event.event_id, values)
+            incident.size += join_statement(incident, unit, occurred, recorded, event.event_id, values)
         self._joined += 1
 
     def _hold(self, desk: Desk, incident_id: str) -> Touched:
@@ -310,7 +359,7 @@ class Partition:
                 DeadLetterReason.INCIDENT_TOO_LARGE, "with what it absorbed its state would be too large"
             )
         self._count("absorbed")
-        if incident.absorb(event.sender, event.offset, package):
+        if absorb(incident, event.sender, event.offset, package):
             incident.size += growth
             incident.last_offset = offset
             if incident.first_offset < 0:
@@ -369,7 +418,7 @@ class Partition:
             return ended and desk.clock is not None and due <= desk.clock
         if held.last_occurred >= desk.oldest or desk.clock is None:
             return False
-        facts = held.combined(held.holdings())
+        facts = combined(held, holdings_of(held))
         return self._evict_at(facts.last_occurred, facts.last_recorded) <= desk.clock
 
     def _evict_at(self, last_occurred: Micros, last_recorded: Micros) -> Micros:
@@ -432,7 +481,7 @@ class Partition:
         An empty one also to all that this batch named on the way: an earlier run of it may have ended there,
         been read (sources are read uncommitted) and aborted, and where a batch ends must change nothing.
         """
-        target = incident.merged_into
+        target = merged_into(incident)
         named = self._named.pop((incident.agency_id, incident.incident_id), set())
         for other in sorted({incident.sent_to, *named} - {target, incident.incident_id, ""}):
             self._send_absorbed(incident, other, "")
@@ -440,7 +489,7 @@ class Partition:
             incident.sent_to, incident.sent_digest = "", b""
         if not target:
             return
-        package = packing.pack_package(incident.package_for(target, incident.holdings()))
+        package = packing.pack_package(package_for(incident, target, holdings_of(incident)))
         fingerprint = packing.digest(package)
         if incident.sent_to == target and incident.sent_digest == fingerprint:
             return

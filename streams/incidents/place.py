@@ -9,6 +9,7 @@ from schemas.agency import Rules
 from schemas.records import Place
 from schemas.times import Micros
 from schemas.vocabulary import FIRE_AND_EMS, UNKNOWN
+from streams.incidents.joining import values_of
 from streams.incidents.milestones import Response
 from streams.incidents.state import Facts, Values
 
@@ -28,7 +29,7 @@ class Placed:
     __slots__ = ("als", "arrival", "counts", "in_scope", "place", "response", "service")
 
     def __init__(self, response: Response, facts: Facts, incident: Values, rules: Rules) -> None:
-        own = facts.values(response.unit)
+        own = values_of(facts, response.unit)
         self.response = response
         self.place = place = place_of(own, incident, rules)
         service = own.get("service") or incident.get("service")
