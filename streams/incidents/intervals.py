@@ -68,10 +68,9 @@ def turnout(
     return _span(dispatch, enroute, too_long_s)
 
 
-def travel(unit: Placed, closed: Micros | None, too_long_s: int) -> Measure:
-    """enroute_to_scene -> on_scene."""
-    response, arrival = unit.response, unit.arrival
-    times = response.times
+def travel(unit: Placed, end: Micros | None, closed: Micros | None, too_long_s: int) -> Measure:
+    """enroute_to_scene -> on_scene; ``end`` is that of what is measured, the response or its incident."""
+    times, arrival = unit.response.times, unit.arrival
     enroute = times.get("enroute_to_scene")
     if arrival is None:
         reason = "no_arrival"
@@ -79,9 +78,9 @@ def travel(unit: Placed, closed: Micros | None, too_long_s: int) -> Measure:
             reason = "never_enroute"
         elif "canceled_enroute" in times:
             reason = "canceled"
-        return _without(reason, response.end, closed)
+        return _without(reason, end, closed)
     if enroute is None:
-        return _without("enroute_missing", response.end, closed)
+        return _without("enroute_missing", end, closed)
     if arrival < enroute:
         return Measure(-1, "arrival_before_enroute", arrival)
     if arrival - enroute < SECOND:
@@ -126,7 +125,7 @@ def measure_response(
     leaving, left = get("enroute_to_hospital"), get("hospital_cleared")
     measures = {
         "turnout": turnout(dispatch, get("enroute_to_scene"), arrival, response.end, closed, too_long),
-        "travel": travel(unit, closed, too_long),
+        "travel": travel(unit, response.end, closed, too_long),
         "commitment": _to_own_end(
             dispatch, "dispatch_missing", None, "clear_before_dispatch", response, closed, too_long
         ),
@@ -231,7 +230,7 @@ class Due:
         """The travel of the first arriving unit, or why there is none."""
         if self.first is None:
             return self.missing(case.seen.ended, case.closed)
-        return travel(self.first, case.closed, case.rules.too_long_s)
+        return travel(self.first, case.seen.ended, case.closed, case.rules.too_long_s)
 
     def clocked(self) -> Placed | None:
         """Whose clock is the incident's.
