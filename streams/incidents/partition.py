@@ -85,10 +85,8 @@ def _stated(event: Any) -> dict[str, str]:
         return {"merged_into": event.merged_into or ""}
     if kind is Disposition:
         return {"disposition": event.disposition or ""}
-    values: dict[str, str] = event.attributes
-    if None in values.values():
-        return {name: value or "" for name, value in values.items()}
-    return values
+    values: dict[str, str | None] = event.attributes
+    return {name: value or "" for name, value in values.items()}
 
 
 class Partition:

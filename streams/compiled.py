@@ -1,0 +1,48 @@
+"""Whether stage one's core runs compiled (``make fast``) or as plain Python.
+
+Compiled modules are used where they were made of exactly the sources that stand here, by this Python;
+otherwise the sources are, as if nothing had been compiled. ``WATCHROOM_COMPILED=0`` asks for the sources,
+and the path of a folder for what was compiled there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+MODULES = ("joining", "milestones", "place", "limits", "intervals", "emit", "desk", "partition")
+"""What is compiled, in the order of who needs whom."""
+
+MANIFEST = "made_of.json"
+FOLDER = "_compiled"
+VARIABLE = "WATCHROOM_COMPILED"
+
+
+def fingerprint(package: Path) -> dict[str, str]:
+    """What compiled modules must have been made of: the sources' checksums, and the Python."""
+    made_of = {name: hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in MODULES}
+    return {**made_of, "python": f"{sys.implementation.cache_tag} {sys.platform}"}
+
+
+def compiled(package: Path) -> Path | None:
+    """The folder of compiled modules that may be used; None where the sources must be."""
+    asked = os.environ.get(VARIABLE, "")
+    folder = Path(asked) if asked else package / FOLDER
+    if asked == "0" or not (folder / MANIFEST).is_file():
+        return None
+    try:
+        fits = json.loads((folder / MANIFEST).read_text()) == fingerprint(package)
+    except (OSError, ValueError):
+        return None
+    return folder if fits else None
+
+
+def choose(path: list[str]) -> None:
+    """Put compiled modules before the sources on a package's path, where there are fitting ones."""
+    folder = compiled(Path(path[0]))
+    if folder is not None:
+        path.insert(0, str(folder))
+        sys.path.append(str(folder))  # the library that holds them all is a module of the top level

@@ -1,0 +1,85 @@
+"""Compile the pure core of stage one to C with mypyc: about a quarter faster, the same answers.
+
+Example:
+  make fast                                   # compile; workers use it from their next start
+  python tools/compile_core.py --into DIR     # compile into a folder of your own
+  python tools/compile_core.py --remove       # back to plain Python
+
+Needs a C compiler and Python's headers (Debian: gcc and python3-dev). What is compiled stands beside the
+sources in ``streams/incidents/_compiled``, with their checksums: where a source has changed since, Python
+runs the source (``streams/compiled.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CORE = ROOT / "streams" / "incidents"
+sys.path.insert(0, str(ROOT))
+
+from streams import compiled  # noqa: E402 - found by the line above
+
+_BUILD = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+setup(name="core", script_args=["build_ext", "--inplace"],
+      ext_modules=mypycify(["--config-file", "mypy.ini", *sys.argv[1:]], opt_level="3"))
+"""
+
+
+def compile_into(folder: Path) -> None:
+    """Compile the modules of ``compiled.MODULES`` into a folder, and write down what they were made of.
+
+    Raises:
+        SystemExit: in words, where the compiler is missing or fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="watchroom-compile-") as scratch:
+        work = Path(scratch)
+        for room in ("schemas", "streams"):
+            shutil.copytree(
+                ROOT / room, work / room, ignore=shutil.ignore_patterns(compiled.FOLDER, "__pycache__")
+            )
+        (work / "mypy.ini").write_text("[mypy]\nplugins = pydantic.mypy\n")
+        (work / "build.py").write_text(_BUILD)
+        sources = [f"streams/incidents/{name}.py" for name in compiled.MODULES]
+        done = subprocess.run(
+            [sys.executable, "build.py", *sources], cwd=work, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+            sys.exit(
+                f"{tail}\n\nThe core could not be compiled: see above. It runs as plain Python all the same."
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for library in [*work.glob("*.so"), *(work / "streams" / "incidents").glob("*.so")]:
+            shutil.copy2(library, folder / library.name)
+        (folder / compiled.MANIFEST).write_text(json.dumps(compiled.fingerprint(CORE)))
+
+
+def main() -> None:
+    """Run the command."""
+    form = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser.add_argument("--into", type=Path, default=CORE / compiled.FOLDER)
+    parser.add_argument("--remove", action="store_true", help="delete what was compiled")
+    options = parser.parse_args()
+    if options.remove:
+        shutil.rmtree(options.into, ignore_errors=True)
+        print("Removed: the core runs as plain Python.")
+        return
+    print(f"Compiling {len(compiled.MODULES)} modules of the core, about half a minute.", flush=True)
+    compile_into(options.into)
+    print(f"Compiled into {options.into}: workers use it from their next start.")
+
+
+if __name__ == "__main__":
+    main()
