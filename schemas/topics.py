@@ -75,6 +75,8 @@ TOPICS: dict[str, Topic] = {
               "one record a response: its intervals, exclusions, limits, the offsets it came from"),
         Topic("incidents", "agency/incident", "compact,delete", "result", 100, MIB, True,
               "one record an incident"),
+        Topic("breaches", "agency/incident/unit or -/interval", "compact,delete", "result", 100, MIB, True,
+              "one record a breach: its life so far"),
         Topic("units", "agency/unit", "compact", "result", None, MIB, True,
               "what each unit is doing, from open responses"),
         Topic("figures", "series", "compact", "result", None, MIB, True,
