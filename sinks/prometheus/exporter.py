@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
 from schemas.agency import Agency
 from schemas.errors import BrokerUnreachable, ConfigurationError
@@ -22,6 +22,7 @@ from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.figures import FigureBoard, Sample
 from sinks.prometheus.labels import Refusals
 from sinks.prometheus.pipeline import PipelineBoard
+from sinks.prometheus.units import UnitBoard
 from sinks.reading import Batch, Follower, Generation
 
 SPAN_EVERY_S = 5.0
@@ -45,6 +46,7 @@ class Boards:
         self.refusals = Refusals()
         self.figures: FigureBoard | None = None
         self.pipeline: PipelineBoard | None = None
+        self.units: UnitBoard | None = None
         self.generation: Generation | None = None
         self.kafka_up = False
         self.last_read_s: dict[str, float] = {}
@@ -56,6 +58,8 @@ class Boards:
             yield from figures.samples(pipeline.clocks() if pipeline is not None else {})
         if pipeline is not None:
             yield from pipeline.samples()
+        if self.units is not None:
+            yield from self.units.samples()
         yield "build_info", build(), 1
         g = self.generation
         if g is not None:
@@ -64,12 +68,13 @@ class Boards:
         yield "exporter_kafka_up", (), int(self.kafka_up)
         yield "exporter_ready", ("figures",), int(self.figures is not None)
         yield "exporter_ready", ("health",), int(self.pipeline is not None)
+        yield "exporter_ready", ("units",), int(self.units is not None)
         for topic, at in list(self.last_read_s.items()):
             yield "exporter_last_read_timestamp_seconds", (topic,), at
         yield "exporter_series", (), len(self.figures) if self.figures is not None else 0
         for label, count in sorted(self.refusals.labels.items()):
             yield "exporter_rejected_labels_total", (label,), count
-        for topic in ("figures", "health"):
+        for topic in ("figures", "health", "units"):
             yield "exporter_unreadable_records_total", (topic,), self.refusals.unreadable[topic]
 
 
@@ -128,6 +133,28 @@ class _HealthReader:
                 self._boards.kafka_up = False
 
 
+class _UnitReader:
+    """Keeps ``boards.units``."""
+
+    topic = "units"
+    committed = False
+
+    def __init__(self, boards: Boards) -> None:
+        self._boards = boards
+        self._next: UnitBoard | None = None
+
+    def take(self, batch: Batch, _follower: Follower) -> None:
+        if batch.fresh or self._next is None:
+            self._next = UnitBoard(self._boards.refusals)
+        for record in batch.records:
+            self._next.take(record.key, record.value)
+        if batch.live:
+            self._boards.units = self._next
+
+
+_Reader = _FigureReader | _HealthReader | _UnitReader
+
+
 class Exporter:
     """Reads until closed. What it shows stays what it is while Kafka is away; ``exporter_kafka_up`` says so.
 
@@ -148,13 +175,15 @@ class Exporter:
         self._failed: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
         registry = CollectorRegistry()
         registry.register(FromSamples(self.boards.samples))
+        # The exporter's own memory and processor, under Prometheus's usual names.
+        ProcessCollector(registry=registry)
         self._server, self._served = listen(host, port, registry)
         self.url = f"http://{host}:{self._server.server_port}/metrics"
         self._threads = [
             threading.Thread(
                 target=self._read, args=(make(self.boards),), name=f"read-{make.topic}", daemon=True
             )
-            for make in (_FigureReader, _HealthReader)
+            for make in (_FigureReader, _HealthReader, _UnitReader)
         ]
 
     def start(self) -> None:
@@ -182,7 +211,7 @@ class Exporter:
             if thread.is_alive():
                 thread.join(timeout=15)
 
-    def _read(self, reader: _FigureReader | _HealthReader) -> None:
+    def _read(self, reader: _Reader) -> None:
         known = False
         while not self._stop.is_set():
             try:
@@ -199,7 +228,7 @@ class Exporter:
                 self._failed.put(exc)
                 return
 
-    def _batches(self, reader: _FigureReader | _HealthReader) -> Iterator[tuple[Batch, Follower]]:
+    def _batches(self, reader: _Reader) -> Iterator[tuple[Batch, Follower]]:
         follower = Follower(self._bootstrap, [reader.topic], committed=reader.committed)
         for number, batch in enumerate(follower.batches(self._stop)):
             if number == 0:

@@ -20,8 +20,10 @@ from schemas.records import FigureRecord, decode_figure
 from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_parts
 from schemas.times import DAY, SECOND, Micros
 from schemas.vocabulary import MODES, UNKNOWN, Standing
+from sinks.prometheus.distribution import WINDOW, buckets
 from sinks.prometheus.labels import Bounds, Refusals, clean
 from sinks.prometheus.periods import current, kind_of
+from sinks.prometheus.targets import target_samples
 
 Sample = tuple[str, tuple[str, ...], float]
 """Name of a metric without its prefix ``watchroom_``, label values, value."""
@@ -94,6 +96,9 @@ class FigureBoard:
             return
         old = self._shown.get(key)
         if old is not None:
+            if not record.histogram and record.n:
+                # Sent once a minute: until the next one, the last is the newest there is.
+                record.histogram = old.record.histogram
             # The labels are the key's, and the key is the same.
             self._shown[key] = old._replace(record=record)
             return
@@ -194,6 +199,8 @@ class FigureBoard:
             if agency is not None:
                 said = "true" if agency.simulated or agency_id in simulated else "false"
                 yield "agency_info", (label, clean(agency.name), agency.time_zone, said), 1
+                now = max(as_of[agency_id], clocks.get(agency_id, 0))
+                yield from target_samples(agency, now, Bounds(self._refusals))
 
 
 def _percentiles(record: FigureRecord) -> Iterator[tuple[str, int]]:
@@ -235,6 +242,9 @@ def all_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sampl
     if record.compliance_late_included is not None:
         yield "compliance_late_included_ratio", labels, record.compliance_late_included
     yield from _standing("standing_breaches", record, labels)
+    if record.window == WINDOW and record.histogram:
+        for edge, count in buckets(record.histogram):
+            yield "interval_distribution_measurements", (*labels, edge), count
 
 
 def group_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]:

@@ -72,6 +72,11 @@ FIGURES = _gauges(
     ("compliance_ratio", _FIGURE, "Share of bound values within their limit, absent where no target binds."),
     ("compliance_late_included_ratio", _FIGURE, "The same with the never-ended in the denominator."),
     ("standing_breaches", (*_FIGURE, "standing"), "Breaches that stand, by why they stand."),
+    (
+        "interval_distribution_measurements",
+        (*_FIGURE, "at_most"),
+        "Measured values of 24 h at or under an edge in seconds, a minute old at most.",
+    ),
 )
 
 GROUPS = _gauges(
@@ -88,6 +93,28 @@ GROUPS = _gauges(
     ("compliance_by_group_ratio", _GROUP, "Compliance of one group, absent where no target binds."),
     ("compliance_by_group_late_included_ratio", _GROUP, "Late-included compliance of one group."),
     ("standing_breaches_by_group", (*_GROUP, "standing"), "Breaches that stand, of one group."),
+)
+
+TARGETS = _gauges(
+    (
+        "target_seconds",
+        ("agency", "interval", "mode", "class", "priority"),
+        "The limit an agency sets itself now, by class and priority; * is every one.",
+    ),
+    (
+        "target_goal_ratio",
+        ("agency", "interval", "mode", "class", "priority"),
+        "The share that is to be within that limit.",
+    ),
+    (
+        "rules_effective_timestamp_seconds",
+        ("agency",),
+        "When the rules in force took effect: targets, classes, shifts.",
+    ),
+)
+
+UNITS = _gauges(
+    ("units", ("agency", "status", "unit_type"), "Units by what they do now, of the types seen so far."),
 )
 
 FACTS = _gauges(
@@ -183,6 +210,7 @@ EXPORTER = (
 )
 
 METRICS: dict[str, Metric] = {
-    m.name: m for m in (*FIGURES, *GROUPS, *FACTS, *PIPELINE_COUNTERS, *PIPELINE_GAUGES, *EXPORTER)
+    m.name: m
+    for m in (*FIGURES, *GROUPS, *TARGETS, *UNITS, *FACTS, *PIPELINE_COUNTERS, *PIPELINE_GAUGES, *EXPORTER)
 }
 """All metrics by name, in the order of exposition."""

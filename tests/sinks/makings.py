@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from schemas.agency import Agency
-from schemas.records import FigureRecord, HealthRecord, encode
+from schemas.records import FigureRecord, HealthRecord, UnitRecord, encode
 from schemas.series import series_key
 from schemas.times import Micros, parse
 
@@ -71,6 +71,12 @@ TURNOUT = figure(
     standing={"measured": 258, "never_ended": 10},
 )
 """Turnout over 24 h: n, p90 and the two first reasons are DEFINITIONS.md's."""
+
+
+def unit(unit_id: str, status: str, unit_type: str = "ENGINE") -> UnitRecord:
+    """What a unit does."""
+    return UnitRecord(agency_id="sffd", unit_id=unit_id, status=status, since=AS_OF, unit_type=unit_type)
+
 
 HEALTH = HealthRecord(
     stage="incidents",

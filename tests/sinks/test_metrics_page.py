@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -17,8 +18,9 @@ from sinks.prometheus.exporter import Boards
 from sinks.prometheus.figures import FigureBoard, Sample
 from sinks.prometheus.metrics import METRICS
 from sinks.prometheus.pipeline import PipelineBoard
+from sinks.prometheus.units import UnitBoard
 from sinks.reading import Generation
-from tests.sinks.makings import AGENCIES, HEALTH, TURNOUT, figure, pair
+from tests.sinks.makings import AGENCIES, HEALTH, TURNOUT, figure, pair, unit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
@@ -28,7 +30,7 @@ def full_samples() -> Iterator[Sample]:
     boards = Boards(AGENCIES)
     boards.figures = FigureBoard(AGENCIES, boards.refusals)
     for one in (
-        TURNOUT,
+        msgspec.structs.replace(TURNOUT, histogram={60: 300, 200: 270}),
         figure(window="day:2017-01-03", n=3, p50=1, p90=2, p95=2, bound=3, within=3),
         figure(by="class", group="EMS", n=3, p50=1, p90=2, p95=2, bound=3, within=3, late=1),
         figure(window="5h"),
@@ -37,6 +39,8 @@ def full_samples() -> Iterator[Sample]:
     boards.pipeline = PipelineBoard(1, boards.refusals)
     boards.pipeline.take("incidents/1", encode(HEALTH), 1_700_000_001_000)
     boards.pipeline.measure({("incident.events", 1): (0, 100), ("dead.letters", 0): (0, 3)})
+    boards.units = UnitBoard(boards.refusals)
+    boards.units.take("sffd/E01", encode(unit("E01", "on_scene")))
     boards.generation = Generation(generation=1, status="current")
     boards.last_read_s["figures"] = 1_700_000_001.0
     return boards.samples()
