@@ -1,0 +1,179 @@
+"""The whole chain, real: Kafka, workers, exporter and Prometheus, filled with the week that ships."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipeline.kit import Pipeline, pipeline
+
+WAIT_S = 300.0
+"""Generous: others may use the machine."""
+DEMO = {"agency": "sffd", "mode": "EMERGENT", "window": "24h", "interval": "turnout", "station": ".*"}
+"""What the variables of the dashboards stand at."""
+
+
+def get(url: str) -> Any:
+    """What a URL says, as JSON; an error's body is an answer too."""
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as exc:
+        return json.loads(exc.read())
+
+
+@dataclass
+class Prometheus:
+    """One that runs."""
+
+    url: str
+
+    def query(self, promql: str, variables: dict[str, str] = DEMO) -> list[dict[str, Any]]:
+        """An instant query, with the variables of a dashboard put in.
+
+        Raises:
+            AssertionError: Prometheus does not understand it.
+        """
+        asked = filled(promql, variables)
+        said = get(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': asked})}")
+        assert said["status"] == "success", f"{asked}: {said}"
+        found: list[dict[str, Any]] = said["data"]["result"]
+        return found
+
+    def label_values(self, selector: str, label: str) -> set[str]:
+        """What Grafana asks for a variable: of a selector, by the endpoint of its own.
+
+        Raises:
+            AssertionError: it is no selector.
+        """
+        asked = urllib.parse.urlencode({"match[]": filled(selector, DEMO)})
+        said = get(f"{self.url}/api/v1/label/{label}/values?{asked}")
+        assert said["status"] == "success", f"{selector}: {said}"
+        return set(said["data"])
+
+    def one(self, promql: str) -> float:
+        """The value of a query of one series."""
+        (found,) = self.query(promql)
+        return float(found["value"][1])
+
+    def eventually(self, promql: str, good: Callable[[float], bool]) -> float:
+        """The value, once it is good; bounded."""
+        deadline = time.monotonic() + WAIT_S
+        said: Any = None
+        while time.monotonic() < deadline:
+            try:
+                said = self.query(promql)
+                if said and good(float(said[0]["value"][1])):
+                    return float(said[0]["value"][1])
+            except (urllib.error.URLError, ConnectionError) as exc:
+                said = exc
+            time.sleep(0.25)
+        raise AssertionError(f"{promql} is not so within {WAIT_S} s; the last was: {said}")
+
+
+def filled(promql: str, variables: dict[str, str]) -> str:
+    """A query as Grafana would send it."""
+    for name, value in {**variables, "__rate_interval": "20s"}.items():
+        promql = promql.replace(f"${name}", value)
+    assert "$" not in promql.replace('"$1"', ""), promql
+    return promql
+
+
+@contextmanager
+def exported(made: Pipeline) -> Iterator[str]:
+    """`watchroom exporter` on a free port; yields host:port."""
+    command = [sys.executable, "-m", "watchroom", "exporter", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=made.folder, env=made.environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield urllib.parse.urlsplit(process.stdout.readline().split()[-1]).netloc
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+
+
+@contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
+    """Debian's, on a free port, scraping as often as the shipped one does."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.fail("prometheus is missing; Debian's package brings it: apt-get install prometheus")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = {
+        "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "5s"),
+        "scrape_configs": [{"job_name": "watchroom", "static_configs": [{"targets": [target]}]}],
+    }
+    # JSON is YAML.
+    (folder / "prometheus.yml").write_text(json.dumps(config), encoding="utf-8")
+    command = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield Prometheus(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+@dataclass
+class Demo:
+    """All of it, running, with the week in it."""
+
+    pipeline: Pipeline
+    prometheus: Prometheus
+    exporter: str
+
+
+@contextmanager
+def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
+    """The week replayed, moved so that it ends now, the clock running on while the test asks."""
+    with ExitStack() as opened:
+        made = opened.enter_context(pipeline(folder, partitions=2, agencies=("sffd",)))
+        target = opened.enter_context(exported(made))
+        asked = opened.enter_context(prometheus(folder, target))
+        words = ["replay", "--profile", "sffd", "--speed", speed, "--shift-to-now"]
+        words += ["--clock-step", "1d" if speed == "max" else "1h"]
+        with (folder / "replay.log").open("wb") as log:
+            replay = subprocess.Popen(
+                [sys.executable, "-m", "watchroom", *words],
+                cwd=folder,
+                env={**os.environ, **made.environment},
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            asked.eventually('sum(watchroom_events_arrived_total{stage="incidents"})', lambda v: v >= 64_000)
+            asked.eventually(
+                'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="7d"}',
+                lambda v: v > 4_000,
+            )
+            asked.eventually("count(watchroom_interval_distribution_measurements)", lambda v: v > 0)
+            asked.eventually("count(watchroom_interval_by_group_seconds)", lambda v: v > 100)
+            yield Demo(made, asked, target)
+        finally:
+            replay.terminate()
+            replay.wait(timeout=30)
