@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from platformdirs import user_state_path
 from pydantic import Field, ValidationError
@@ -36,6 +36,24 @@ class Settings(BaseSettings):
         default="",
         description="Bootstrap servers of a Kafka to use, host:port. Empty: Watchroom starts one of its own.",
     )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="How that Kafka is spoken to: with TLS (SSL), with a user (SASL), or both.",
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", description="How the user shows the password."
+    )
+    kafka_user: str = Field(default="", description="The user, where kafka_security begins with SASL.")
+    kafka_password_file: str = Field(
+        default="", description="File that holds the user's password, and nothing else."
+    )
+    kafka_ca_file: str = Field(
+        default="", description="Certificates to trust for it, PEM. Empty: the system's authorities."
+    )
+    kafka_cert_file: str = Field(
+        default="", description="Our own certificate, PEM, where Kafka asks clients for one."
+    )
+    kafka_key_file: str = Field(default="", description="Its key, PEM, where it is not in the same file.")
     broker_port: int = Field(
         default=0, ge=0, le=65535, description="Port of Watchroom's own Kafka; 0 takes a free one."
     )
@@ -70,6 +88,16 @@ class Settings(BaseSettings):
     )
     exporter_host: str = Field(default="127.0.0.1", description="Address the Prometheus exporter listens on.")
     exporter_port: int = Field(default=9108, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    grafana_url: str = Field(
+        default="", description="Grafana's address as a browser shows it, for `watchroom grafana`."
+    )
+    grafana_token_file: str = Field(
+        default="",
+        description="File that holds a service account's token for it (or user:password), and nothing else.",
+    )
+    grafana_ca_file: str = Field(
+        default="", description="Certificates to trust for it, PEM. Empty: the public authorities."
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
     )

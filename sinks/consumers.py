@@ -12,6 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError
 
 from schemas.errors import BrokerUnreachable
+from schemas.security import client_options, hint
 from schemas.topics import MIB
 
 CONNECT_MS = 10_000
@@ -52,6 +53,7 @@ def consumer(bootstrap: str, *, committed: bool) -> Iterator[KafkaConsumer]:
                 # The broker checked them, and this client's checksum is plain Python: a byte at a time.
                 check_crcs=False,
                 metrics_enabled=False,
+                **client_options(),
             )
             yield made
         finally:
@@ -94,6 +96,8 @@ def answering(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except (KafkaError, KafkaConfigurationError) as exc:
+        if said := hint(exc):
+            raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise _unreachable(bootstrap, type(exc).__name__) from exc
 
 

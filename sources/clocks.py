@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from schemas.decoding import Clock, Undecodable, decode
 from schemas.errors import BrokerUnreachable, ConfigurationError
+from schemas.security import client_options
 from schemas.times import Micros, micros
 from schemas.topics import EVENTS
 from sources.kafka_errors import in_words
@@ -41,6 +42,7 @@ def last_clock(bootstrap: str, agency_id: str, source_id: str, topic: str = EVEN
             metrics_enabled=False,
             check_crcs=False,  # summed byte by byte in Python
             max_poll_records=20_000,
+            **client_options(),
         )
     try:
         with in_words(bootstrap):

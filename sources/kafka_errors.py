@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from kafka.errors import KafkaError
 
 from schemas.errors import BrokerUnreachable
+from schemas.security import hint
 
 
 @contextmanager
@@ -20,6 +21,8 @@ def in_words(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as exc:
+        if said := hint(exc):
+            raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise BrokerUnreachable(f"Kafka at {bootstrap} does not answer: {exc}") from exc
     except (OSError, ValueError) as exc:
         # A host that does not resolve, a port that is no number.

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError
 from schemas.events import ClockEvent, to_json
 from schemas.keys import part, partition_of
+from schemas.security import client_options
 from schemas.times import Micros, moment
 from schemas.topics import EVENTS, TOPICS
 from sources.kafka_errors import in_words
@@ -69,6 +70,7 @@ class Writer:
                 bootstrap_timeout_ms=_METADATA_WAIT_MS,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
+                **client_options(),
             )
         try:
             self.partitions = len(self._producer.partitions_for(topic))

@@ -20,8 +20,10 @@ from importlib.metadata import version
 from typing import Any, TextIO
 
 import aiokafka.producer.sender
+import faust.auth
 
 from schemas.errors import ConfigurationError, Refused
+from schemas.security import client_options
 from schemas.settings import Settings
 from streams.agency import agent as agency_agent
 from streams.incidents import agent as incidents_agent
@@ -96,6 +98,19 @@ def _alone(settings: Settings, name: str) -> Iterator[None]:
         yield
 
 
+def _credentials(options: dict[str, Any]) -> faust.auth.Credentials | None:
+    """What Faust's own clients are given: one producer of its own asks for metadata, and sends nothing."""
+    context = options.get("ssl_context")
+    if "sasl_mechanism" in options:
+        return faust.auth.SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.auth.SSLCredentials(context=context) if context is not None else None
+
+
 def build(
     stage: Stage,
     settings: Settings,
@@ -129,6 +144,7 @@ def build(
     app = BatchApp(
         name,
         broker=f"{SCHEME}://{first}",  # chooses the driver; whom to ask stands in the settings
+        broker_credentials=_credentials(client_options()),
         store="memory://",
         datadir=str(folder / f"{name}-{worker_id}"),
         web_enabled=False,

@@ -23,6 +23,7 @@ from faust.transport.drivers import aiokafka as base
 from faust.types import TP, ConsumerMessage
 
 from schemas.errors import Lost
+from schemas.security import client_options
 from streams.stage import RecordBatch
 from streams.transport.fetch import fetched
 from streams.transport.holder import Holder
@@ -73,6 +74,7 @@ class BatchThread(base.AIOKafkaConsumerThread):
             isolation_level="read_committed" if holder.stage.read_committed else "read_uncommitted",
             metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            **client_options(),
         )
 
     async def _fetch_records(  # type: ignore[override]

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, Protocol
 import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaProducer
 
-from schemas.errors import Lost, Refused, WatchroomError
+from schemas.errors import BrokerUnreachable, Lost, Refused, WatchroomError
+from schemas.security import client_options, hint
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 from streams.stage import Headers, Pair, RecordBatch, Send, Stage
@@ -93,6 +94,8 @@ def sentence(exc: BaseException, doing: str) -> WatchroomError:
             "than a transaction may last; what was not committed is computed anew by the next owner"
         )
     if isinstance(exc, kafka_errors.KafkaError):
+        if said := hint(exc):
+            return BrokerUnreachable(f"{doing}: {said}")
         return Lost(f"{doing}: {name}: {exc}; nothing of the open transaction is committed")
     defect = WatchroomError(
         f"{doing}: {name}: {exc}. This is a defect of Watchroom; the log has the traceback"
@@ -172,6 +175,7 @@ class Owner:
             linger_ms=0,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=REQUEST_BYTES_MAX,
+            **client_options(),
             retry_backoff_ms=20,  # between InitProducerId's tries, while the old transaction is aborted
         )
         await self._producer.start()

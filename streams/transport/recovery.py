@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import Lost
+from schemas.security import client_options
 from schemas.settings import Settings
 from streams.stage import Stage
 from streams.transport.fetch import fetched
@@ -150,6 +151,7 @@ async def _reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKa
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=100,
         retry_backoff_ms=10,
+        **client_options(),
     )
     await reader.start()
     try:

@@ -20,6 +20,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from schemas.definitions import EDITION
 from schemas.errors import BrokerUnreachable, GenerationMismatch
+from schemas.security import client_options, hint
 from schemas.settings import Settings
 from schemas.topics import GENERATIONS, TOPICS, Topic, topic_name
 
@@ -213,6 +214,7 @@ def _read_register(bootstrap: str) -> dict[int, Generation]:
         auto_offset_reset="earliest",
         bootstrap_timeout_ms=_ANSWER_S * 1000,
         isolation_level="read_committed",
+        **client_options(),
     )
     try:
         # Asked of all topics: asking for one by name could make it, where the broker makes topics by
@@ -260,7 +262,11 @@ def register(bootstrap: str, settings: Settings, generation: Generation) -> None
     ensure_register(bootstrap, settings)
     with _reachable(bootstrap):
         writer = KafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", retries=5, bootstrap_timeout_ms=_ANSWER_S * 1000
+            bootstrap_servers=bootstrap,
+            acks="all",
+            retries=5,
+            bootstrap_timeout_ms=_ANSWER_S * 1000,
+            **client_options(),
         )
         try:
             key = str(generation.generation).encode()
@@ -346,7 +352,11 @@ def _reachable(bootstrap: str) -> Iterator[None]:
         kafka_errors.KafkaConnectionError,
         kafka_errors.KafkaTimeoutError,
         kafka_errors.RetriableError,
+        kafka_errors.SaslAuthenticationFailedError,
+        kafka_errors.UnsupportedSaslMechanismError,
     ) as exc:
+        if said := hint(exc):
+            raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise BrokerUnreachable(
             f"no Kafka answers at {bootstrap} ({type(exc).__name__}): is it running? `watchroom up` starts "
             "one, and --broker names another"
@@ -356,7 +366,9 @@ def _reachable(bootstrap: str) -> Iterator[None]:
 @contextmanager
 def _admin(bootstrap: str) -> Iterator[Any]:
     with _reachable(bootstrap):
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=_ANSWER_S * 1000)
+        admin = KafkaAdminClient(
+            bootstrap_servers=bootstrap, bootstrap_timeout_ms=_ANSWER_S * 1000, **client_options()
+        )
         try:
             yield admin
         finally:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from schemas.security import client_options
 from streams.transport.holder import Holder, Place
 from streams.transport.log import Log
 
@@ -200,6 +201,7 @@ class Watchdog(threading.Thread):
             bootstrap_servers=settings.broker,
             isolation_level="read_committed" if self._holder.stage.read_committed else "read_uncommitted",
             enable_auto_commit=False,
+            **client_options(),
         )
         await reader.start()
         try:

@@ -1,0 +1,124 @@
+"""Every kind of client of ours on a Kafka that asks for TLS and SCRAM: topics, sources, workers, sinks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import security
+from schemas.errors import ConfigurationError
+from schemas.settings import Settings
+from tests.pipeline.kit import ROOT
+from tests.transport.secured import Secured, secured_kafka
+
+WAIT_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as made:
+        yield made
+
+
+def watchroom(
+    secured: Secured, folder: Path, *words: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """The command, as a person with these settings runs it."""
+    return subprocess.run(
+        [sys.executable, "-m", "watchroom", *words],
+        capture_output=True, text=True, check=False, timeout=WAIT_S, cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **secured.environment(folder), **settings},
+    )  # fmt: skip
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_events_become_figures_over_tls_and_scram(secured: Secured, tmp_path: Path) -> None:
+    """Goal: nothing of ours speaks in plain words. Method: the only listener there is asks for both.
+
+    Topics by the admin client, a replay by the source's producer, both stages by aiokafka's consumers and
+    transactional producers, figures and status by the sinks' readers.
+    """
+    made = watchroom(secured, tmp_path, "topics")
+    assert made.returncode == 0, made.stderr
+    assert "generation 1" in made.stdout
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **secured.environment(tmp_path)}
+    with (tmp_path / "workers.log").open("wb") as log:
+        workers = [
+            subprocess.Popen(
+                [sys.executable, "-m", "watchroom", "worker", "--stage", stage, "--id", stage],
+                cwd=tmp_path, env=environment, stdout=log, stderr=log,
+            )
+            for stage in ("incidents", "agency")
+        ]  # fmt: skip
+        try:
+            words = ("replay", "--profile", "sffd", "--speed", "max", "--to", "2016-12-31 12:00")
+            replayed = watchroom(secured, tmp_path, *words)
+            assert replayed.returncode == 0, replayed.stderr
+            deadline = time.monotonic() + WAIT_S
+            found: list[dict[str, Any]] = []
+            asked = ("figures", "--json", "--interval", "turnout", "--mode", "EMERGENT", "--window", "30d")
+            while not found or found[0]["n"] < 100:
+                assert time.monotonic() < deadline, (tmp_path / "workers.log").read_text()[-3000:]
+                assert all(w.poll() is None for w in workers), (tmp_path / "workers.log").read_text()[-3000:]
+                shown = watchroom(secured, tmp_path, *asked)
+                found = [json.loads(line) for line in shown.stdout.splitlines()]
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.wait(30)
+
+
+def settings(tmp_path: Path, **said: str) -> Settings:
+    (tmp_path / "password").write_text(" a b \n", encoding="utf-8")
+    given: dict[str, Any] = {"broker": "kafka:9092", "state_dir": tmp_path, **said}
+    return Settings(**given)
+
+
+def test_options_are_what_both_clients_take(tmp_path: Path) -> None:
+    """The password is the file's but for its last line's end; the context checks certificate and name."""
+    made = security.options_of(
+        settings(
+            tmp_path,
+            kafka_security="SASL_SSL",
+            kafka_user="u",
+            kafka_password_file=str(tmp_path / "password"),
+        )
+    )
+    context = made.pop("ssl_context")
+
+    assert context.check_hostname
+    assert made == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "u",
+        "sasl_plain_password": " a b ",
+    }
+    assert security.options_of(settings(tmp_path)) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"kafka_security": "SASL_SSL"}, "kafka_user"),
+        ({"kafka_security": "SASL_SSL", "kafka_user": "u", "kafka_password_file": "/none"}, "/none"),
+        ({"kafka_security": "SSL", "kafka_ca_file": "/none"}, "kafka_ca_file"),
+        ({"kafka_security": "SSL", "kafka_cert_file": "/none"}, "kafka_cert_file"),
+        ({"kafka_user": "u"}, "PLAINTEXT"),
+        ({"kafka_security": "SSL", "broker": ""}, "broker"),
+    ],
+)
+def test_settings_that_cannot_be_meant_together(tmp_path: Path, said: dict[str, str], words: str) -> None:
+    """Half a setting would send a password nowhere, or in plain words."""
+    with pytest.raises(ConfigurationError, match=words):
+        security.options_of(settings(tmp_path, **said))
