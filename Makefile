@@ -17,7 +17,7 @@ INPUTS := pyproject.toml constraints.txt tools/setup.sh
 help: ## Say what there is
 	@echo 'Watchroom, a real-time operations centre for emergency response.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'A first look: make demo'
 
@@ -67,6 +67,10 @@ fast: .venv/.ready-dev ## Compile the core of stage one (needs gcc and Python's 
 .PHONY: bench
 bench: .venv/.ready-dev ## Measure how fast it is
 	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: compose-drill
+compose-drill: .venv/.ready-dev ## Run docker-compose.yml with stand-in images, kill a worker, compare (root, docker.io)
+	@$(BIN)/python -m tools.compose_drill $(ARGS)
 
 .PHONY: format
 format: .venv/.ready-dev ## Put the code into the house format

@@ -26,8 +26,9 @@ What `watchroom COMMAND --help` says, of every command. Written by `tools/docs.p
 EXIT_CODES = """\
 Exit codes: 0 done; 1 something is wrong, and the last line says what; 2 a setting, a flag or a file of
 settings; 3 input that cannot be read; 4 refused, because it would spoil what stands; 5 no Kafka; 6 topics or
-state of another layout or edition (`watchroom rebuild`); 70 a defect of ours; 75 and 76 a worker that lost
-its place or stood still (it is started again); 130 stopped by Ctrl-C."""
+state of another layout or edition (`watchroom rebuild`); 7 a Grafana that does not answer, or will not; 70 a
+defect of ours; 75 and 76 a worker that lost its place or stood still (it is started again); 130 stopped by
+Ctrl-C."""
 SETTINGS_HEAD = """\
 # Settings
 

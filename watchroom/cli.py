@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from schemas import security
 from schemas.errors import WatchroomError
 from schemas.settings import Settings, load_settings
 
@@ -29,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check what this machine lacks and say the mend."),
     "worker": ("worker", "Run one worker of one stage in the foreground."),
     "exporter": ("exporter", "Run the Prometheus exporter in the foreground."),
+    "topics": ("topics", "Make the topics that are missing, and end."),
+    "clock": ("clock", "Write the clocks of feeds that write none, in the foreground."),
+    "probe": ("probe", "Whether a process answers, for health checks."),
+    "install-service": ("install_service", "Files for systemd, to run it on one machine."),
+    "grafana": ("grafana", "Put the dashboards into a Grafana that you run."),
 }
 """Command to (module of watchroom.commands, one line). The module has a click command named ``command``."""
 
@@ -68,6 +74,7 @@ class Context:
         """The settings (flags over environment over file over defaults)."""
         if self._settings is None:
             self._settings = load_settings(self.config, **self.flags)
+            security.use(self._settings)
         return self._settings
 
 

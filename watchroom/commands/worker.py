@@ -40,9 +40,19 @@ def formats() -> dict[str, int]:
 @click.option(
     "--log", "log_file", type=click.Path(path_type=Path, dir_okay=False), help="Log file (default: stderr)."
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve the worker's own memory and processor time to Prometheus, at exporter_host (default: don't).",
+)
 @pass_context
 def command(
-    context: Context, stage_name: str, worker_id: str | None, generation: int | None, log_file: Path | None
+    context: Context,
+    stage_name: str,
+    worker_id: str | None,
+    generation: int | None,
+    log_file: Path | None,
+    metrics_port: int | None,
 ) -> None:
     r"""Run one worker of one stage in the foreground, until SIGTERM or Ctrl-C.
 
@@ -66,9 +76,26 @@ def command(
                 stream = files.enter_context(log_file.open("a", buffering=1, encoding="utf-8"))
             except OSError as exc:
                 raise ConfigurationError(f"log file {log_file}: {exc.strerror}") from exc
+        if metrics_port is not None:
+            serve_process(settings.exporter_host, metrics_port)
         code = _run(settings, stage_name, worker_id or socket.gethostname(), generation, stream)
     # Not sys.exit: threads of Faust's that do not end can't keep a worker that has said its last word.
     import_module("streams.app").leave(code)
+
+
+def serve_process(host: str, port: int) -> None:
+    """Serve what Prometheus's client knows of any process, and nothing of ours: figures are the exporter's.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    from prometheus_client import CollectorRegistry, ProcessCollector
+
+    from sinks.prometheus.exporter import listen
+
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    listen(host, port, registry)
 
 
 def _run(settings: Settings, stage_name: str, worker_id: str, number: int | None, stream: TextIO) -> int:
