@@ -15,10 +15,10 @@ from schemas.definitions import EDITION
 from schemas.records import FigureRecord, IncidentRecord, ResponseRecord
 from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_key
 from schemas.times import Micros
-from streams.agency.columns import MODE_NAMES, Columns, Names, Row
+from streams.agency.columns import MODE_NAMES, Columns, Names
 from streams.agency.contributions import INCIDENT, INTERVALS, OPEN, RESPONSE, contributions, groups
-from streams.agency.periods import Calendar
 from streams.agency.tabulate import exclusions, fill, is_empty, tabulate
+from streams.agency.windows import Windows, kind
 
 
 class _Ground:
@@ -26,26 +26,22 @@ class _Ground:
 
     def __init__(self, agency: Agency) -> None:
         self.agency = agency
-        self.columns = {scope: Columns(len(INTERVALS[scope]), len(BREAKDOWNS) - 1) for scope in INTERVALS}
+        self.columns = {scope: Columns(scope) for scope in INTERVALS}
         self.names = [Names() for _ in BREAKDOWNS[1:]]
-        self.periods: dict[str, int] = {}
+        self.windows = Windows(agency)
         self.simulated = agency.simulated
-        self._calendar = Calendar(agency)
 
     def put(self, record: ResponseRecord | IncidentRecord) -> None:
         scope = RESPONSE if isinstance(record, ResponseRecord) else INCIDENT
         adds = contributions(record, scope, self.agency)
-        if not adds or record.place is None:
+        if adds is None or record.place is None:
             return
         self.simulated |= record.simulated
-        periods = [-1] * len(CALENDAR)
-        if record.call_at:
-            for kind, period in enumerate(self._calendar.periods(record.call_at)):
-                periods[kind] = self.periods.setdefault(period.name, len(self.periods))
+        periods = self.windows.of(record.call_at, None) if record.call_at else (-1,) * len(CALENDAR)
         codes = [names.code(group) for names, group in zip(self.names, groups(record.place), strict=True)]
         columns = self.columns[scope]
         mode = MODE_NAMES.index(record.place.mode)
-        columns.put(columns.take(), Row(adds, mode, codes, periods, record.began_at))
+        columns.stage(columns.add(), adds, (mode, *codes, *periods, record.began_at, 1, True, -1, -1, 0))
 
 
 def figures_as_known(
@@ -70,7 +66,7 @@ def figures_as_known(
         ground.put(record)
     for columns in ground.columns.values():
         columns.settle()
-    wanted = tuple(windows) if windows is not None else (*ROLLING, *ground.periods)
+    wanted = tuple(windows) if windows is not None else (*ROLLING, *ground.windows.codes)
     found: list[FigureRecord] = []
     for scope, columns in ground.columns.items():
         for place, interval in enumerate(INTERVALS[scope]):
@@ -82,28 +78,28 @@ def figures_as_known(
 def _figures(
     ground: _Ground, columns: Columns, place: int, interval: str, window: str, as_of: Micros
 ) -> Iterable[FigureRecord]:
-    code, at = columns.code[place], columns.at[place]
+    held = columns.held
+    code, at = held.code[place], held.at[place]
     dated = (code >= 0) & (code != OPEN) & (at <= as_of)
-    begun = (code >= 0) & ~dated & (columns.began < as_of)
+    begun = (code >= 0) & ~dated & (held.began < as_of)
     if window in ROLLING:
         inside = begun | (dated & (at > as_of - ROLLING[window]))
     else:
-        kind = CALENDAR.index(window.split(":", 1)[0])
-        inside = (begun | dated) & (columns.period[kind] == ground.periods.get(window, -2))
+        inside = (begun | dated) & (held.period[kind(window)] == ground.windows.codes.get(window, -2))
     rows = np.flatnonzero(inside)
     running = ~dated[rows]
     codes = np.where(running, OPEN, code[rows]).astype(np.int8)
-    flags = np.where(running, 0, columns.flags[place][rows]).astype(np.uint8)
+    flags = np.where(running, 0, held.flags[place][rows]).astype(np.uint8)
     for index, by in enumerate(BREAKDOWNS):
         names = ["all"] if by == "all" else ground.names[index - 1].names
         if not names:
             continue
-        group = None if by == "all" else columns.group[index - 1][rows]
-        stats = tabulate(columns.mode[rows], group, len(names), codes, columns.value[place][rows], flags)
+        group = None if by == "all" else held.group[index - 1][rows]
+        stats = tabulate(held.mode[rows], group, len(names), codes, held.value[place][rows], flags)
         cells = np.flatnonzero(~is_empty(stats))
         there = stats[cells]
         for cell, numbers, excluded in zip(cells.tolist(), there.tolist(), exclusions(there), strict=True):
-            mode, name = MODE_NAMES[cell // len(names)], names[cell % len(names)]
+            mode, name = MODE_NAMES[cell % len(MODE_NAMES)], names[cell // len(MODE_NAMES)]
             figure = FigureRecord(
                 series=series_key(ground.agency.id, interval, mode, window, by, name),
                 agency_id=ground.agency.id,

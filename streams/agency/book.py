@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from schemas.agency import Agency
 from schemas.definitions import EDITION
-from schemas.records import FigureRecord, IncidentRecord, ResponseRecord, Revision
-from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_key
-from schemas.times import DAY, Micros
-from streams.agency.columns import MODE_NAMES, Columns, Names, Row
-from streams.agency.contributions import (
-    INCIDENT,
-    INTERVALS,
-    OPEN,
-    RESPONSE,
-    Contribution,
-    contributions,
-    groups,
-    over,
-)
-from streams.agency.periods import Calendar
-from streams.agency.running import Running
-from streams.agency.tabulate import Stats, exclusions, fill, is_empty, tabulate
+from schemas.records import FigureRecord, UnitRecord
+from schemas.series import CALENDAR, ROLLING, series_key, series_parts
+from schemas.times import DAY, HOUR, Micros
+from streams.agency.breakdowns import GROUPED, Breakdowns, Changed
+from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
+from streams.agency.contributions import INTERVALS, RESPONSE, contributions, groups, over
+from streams.agency.due import Due
+from streams.agency.histograms import Ints
+from streams.agency.reading import Read, ResponseRead
+from streams.agency.running import CELLS, MODES, NAMES, ROLLING_SLOTS, Running
+from streams.agency.tabulate import exclusions, fill, is_empty
 from streams.agency.units import Units
+from streams.agency.windows import Windows, kind
 
 KEPT: Micros = 62 * DAY
 """How long after it was over a record is kept."""
 
-PERIOD_KEPT: Micros = 31 * DAY
-"""How long after its end a calendar period's figures are kept: never longer than the records it is made
-of.
-"""
+_AT_ONCE = 8_192
+"""Rows put into the sums at one go when recovery is over: bounds what that takes beside the columns."""
 
-_GROUPED = BREAKDOWNS[1:]
+_ROLLING_NAMES = tuple(ROLLING)
+_WITH_BINS = frozenset(_ROLLING_NAMES.index(window) for window in ("24h", "30d"))
+_UNKNOWN = (len(MODE_NAMES) - 1, 0, 0, 0, 0, 0, 0)
+_NO_PERIODS = (-1,) * len(CALENDAR)
+_NO_UNIT = (-1, -1, 0)
 
 
 class Told(NamedTuple):
@@ -52,54 +48,14 @@ class Told(NamedTuple):
     gone: bool
 
 
-_NO_PLACE = ("UNKNOWN",) * len(_GROUPED)
-
-
-class Entry:
-    """A record as the book holds it."""
-
-    __slots__ = (
-        "contributions",
-        "forget_at",
-        "groups",
-        "mode",
-        "over",
-        "periods",
-        "revision",
-        "row",
-        "scope",
-    )
-
-    def __init__(self, scope: str, row: int) -> None:
-        self.scope = scope
-        self.row = row
-        self.revision: Revision = (-1, 0)
-        self.contributions: tuple[Contribution, ...] = ()
-        self.mode = ""
-        self.groups: tuple[str, ...] = _NO_PLACE
-        self.periods: tuple[str, ...] = ()
-        self.over = False
-        self.forget_at: Micros = 0
-
-
-class _PeriodState:
-    """A calendar period that is held: when it ends, and how many of its records are not over."""
-
-    __slots__ = ("code", "end", "unfinished")
-
-    def __init__(self, end: Micros, code: int) -> None:
-        self.end = end
-        self.code = code
-        self.unfinished = 0
-
-
 class Book:
     """The figures of one agency. Pure: what goes in decides what comes out.
+
+    It begins as recovery needs it: records are taken into columns and nothing is summed until ``loaded``.
 
     Attributes:
         clock: the agency's clock, None before every source partition has told its own.
         units: what its units are doing.
-        published: series to the window it belongs to, of all series that stand in ``figures``.
         ignored: records older than what is kept, or of a lower revision than what is known.
     """
 
@@ -107,121 +63,120 @@ class Book:
         self.agency = agency
         self.clock: Micros | None = None
         self.units = Units()
-        self.published: dict[str, str] = {}
         self.ignored = 0
-        self._entries: dict[str, Entry] = {}
-        self._running = Running(self._current)
-        self._calendar = Calendar(agency)
-        self._columns = {scope: Columns(len(INTERVALS[scope]), len(_GROUPED)) for scope in INTERVALS}
-        self._names = [Names() for _ in _GROUPED]
-        self._periods: dict[str, _PeriodState] = {}
-        self._codes: list[str] = []
+        self._loading = True
+        self._columns = {scope: Columns(scope) for scope in INTERVALS}
+        self._forget = {scope: Due(HOUR) for scope in INTERVALS}
+        self._running = Running()
+        self._names = [Names() for _ in GROUPED]
+        self._breakdowns = Breakdowns(self._columns, self._running, self._names)
+        self._windows = Windows(agency)
+        self._unfinished = np.zeros(64, np.int64)
+        self._standing = np.zeros(0, np.bool_)
         self._final: set[str] = set()
-        self._refinal: set[str] = set()
-        self._forget: list[tuple[Micros, str]] = []
+        self._again: set[tuple[int, int]] = set()
         self._told: dict[str, dict[int, Micros]] = {}
         self._partitions = 0
         self._simulated = agency.simulated
-        self._stale: set[tuple[str, str]] = set()
-        self._grouped: dict[tuple[str, str, str], Stats] = {}
 
     # In
 
-    def take(self, key: str, record: ResponseRecord | IncidentRecord) -> bool:
-        """Take a record; the highest revision of a key wins. Says whether it was news."""
-        entry = self._entries.get(key)
-        if entry is not None and entry.revision >= record.revision:
-            self.ignored += 1
-            return False
-        forget_at = max(record.closed_at, record.began_at, record.call_at, record.merged_at) + KEPT
-        if entry is None and self.clock is not None and forget_at <= self.clock:
-            self.ignored += 1
-            return False
-        scope = RESPONSE if isinstance(record, ResponseRecord) else INCIDENT
-        if isinstance(record, ResponseRecord):
-            self.units.take(key, record)
-        if entry is None:
-            entry = self._entries[key] = Entry(scope, self._columns[scope].take())
-            heappush(self._forget, (forget_at, key))
-        entry.revision = record.revision
-        entry.forget_at = forget_at
-        self._simulated |= record.simulated
-        self._replace(key, entry, record)
-        if self.clock is not None and forget_at <= self.clock:
-            self._let_go(key, entry)
-        return True
-
-    def _replace(self, key: str, entry: Entry, record: ResponseRecord | IncidentRecord) -> None:
-        """Take back what the record contributed and add what it contributes now.
-
-        No trace of the old value stays.
-        """
-        new = contributions(record, entry.scope, self.agency)
-        place = record.place
-        mode = place.mode if place is not None else MODE_NAMES[-1]
-        where = groups(place) if place is not None else _NO_PLACE
-        counted = bool(new)
-        periods = self._periods_of(record.call_at) if counted and record.call_at else ()
-        held = tuple(name for name in entry.periods if name in self._periods)
-        finished = over(record)
-        if (mode, where, periods) == (entry.mode, entry.groups, held) and len(new) == len(
-            entry.contributions
-        ):
-            changed = [(i, c) for i, c in enumerate(entry.contributions) if c != new[i]]
-            added = [(i, new[i]) for i, _ in changed]
-        else:
-            changed, added = list(enumerate(entry.contributions)), list(enumerate(new))
-        put = self._running.put
-        put(key, entry.scope, entry.mode, held, changed, -1)
-        self._unfinish(held, entry.over, -1)
-        entry.contributions, entry.mode, entry.groups, entry.periods, entry.over = (
-            new,
-            mode,
-            where,
-            periods,
-            finished,
-        )
-        put(key, entry.scope, mode, periods, added, 1)
-        self._unfinish(periods, finished, 1)
-        if changed or added:
-            names = self._names
-            self._columns[entry.scope].put(
-                entry.row,
-                Row(
-                    new,
-                    MODE_NAMES.index(mode),
-                    tuple(names[i].code(group) for i, group in enumerate(where)),
-                    self._period_codes_of(periods),
-                    record.began_at,
-                ),
-            )
-
-    def _periods_of(self, call_at: Micros) -> tuple[str, ...]:
-        """The names of the calendar windows of a call that are held; one long past is not opened again."""
-        names = []
-        for name, end in self._calendar.periods(call_at):
-            if self.clock is not None and end + PERIOD_KEPT <= self.clock:
+    def take(self, scope: str, found: Iterable[tuple[bytes, Read]]) -> int:
+        """Take records, of each key one; the highest revision of a key wins. Returns how many were news."""
+        columns, agency, clock, news = self._columns[scope], self.agency, self.clock, 0
+        for key, record in found:
+            forget_at = max(record.closed_at, record.began_at, record.call_at, record.merged_at) + KEPT
+            row = columns.rows.get(key)
+            if row is None:
+                if clock is not None and forget_at <= clock:
+                    self.ignored += 1
+                    continue
+                row = columns.add(key)
+            if not columns.revise(row, record.revision):
+                self.ignored += 1
                 continue
-            if name not in self._periods:
-                self._periods[name] = _PeriodState(end, len(self._codes))
-                self._codes.append(name)
-            names.append(name)
-        return tuple(names)
+            news += 1
+            if record.simulated:
+                self._simulated = True
+            unit = self.units.take(key, record) if isinstance(record, ResponseRead) else _NO_UNIT
+            adds, where, periods = contributions(record, scope, agency), _UNKNOWN, _NO_PERIODS
+            if adds is not None:
+                where = self._where(record)
+                if record.call_at:
+                    periods = self._windows.of(record.call_at, clock)
+            columns.stage(row, adds, (*where, *periods, record.began_at, forget_at, over(record), *unit))
+        if news:
+            self._settle(scope)
+        return news
 
-    def _period_codes_of(self, periods: tuple[str, ...]) -> tuple[int, ...]:
-        codes = [-1] * len(CALENDAR)
-        for name in periods:
-            codes[_kind(name)] = self._periods[name].code
+    def _where(self, record: Read) -> tuple[int, ...]:
+        """Mode and groups of a record, as codes."""
+        place = record.place
+        if place is None:
+            return (_UNKNOWN[0], *(names.code("UNKNOWN") for names in self._names))
+        codes = [MODE_NAMES.index(place.mode)]
+        for names, group in zip(self._names, groups(place), strict=True):
+            code = names.codes.get(group)
+            codes.append(names.code(group) if code is None else code)
         return tuple(codes)
 
-    def _unfinish(self, periods: tuple[str, ...], finished: bool, sign: int) -> None:
-        if not finished:
-            for name in periods:
-                self._periods[name].unfinished += sign
+    def _settle(self, scope: str) -> None:
+        """Write what was staged, take back what the records contributed, add what they contribute now.
 
-    def _current(self, key: str) -> tuple[str, str, tuple[Contribution, ...]] | None:
-        entry = self._entries.get(key)
-        return None if entry is None else (entry.scope, entry.mode, entry.contributions)
+        No trace of an old value stays.
+        """
+        rows, old, new = self._columns[scope].settle()
+        if self._loading:
+            return
+        self._reach()
+        differ = (old.code != new.code) | (old.value != new.value) | (old.at != new.at)
+        differ |= old.flags != new.flags
+        differ |= (old.mode != new.mode) | (old.group != new.group).any(axis=0)
+        differ |= (old.period != new.period).any(axis=0)
+        self._running.put(scope, rows, old, differ & (old.code >= 0), -1)
+        self._running.put(scope, rows, new, differ & (new.code >= 0), 1)
+        self._count_unfinished(old, -1)
+        self._count_unfinished(new, 1)
+        moved = np.flatnonzero(old.forget_at != new.forget_at)
+        self._forget[scope].put(new.forget_at[moved], rows[moved])
+        if self.clock is not None:
+            self._let_go(scope, rows[new.forget_at <= self.clock])
+
+    def _count_unfinished(self, slab: Slab, sign: int) -> None:
+        """How many records of each period are not over."""
+        running = np.flatnonzero(~slab.over)
+        if running.size:
+            codes = slab.period[:, running].reshape(-1)
+            np.add.at(self._unfinished, codes[codes >= 0], sign)
+
+    def _reach(self) -> None:
+        """Have room for every window that was opened."""
+        windows = len(self._windows)
+        self._running.reach(ROLLING_SLOTS + windows)
+        if windows > self._unfinished.size:
+            self._unfinished = np.append(self._unfinished, np.zeros(windows, np.int64))
+        cells = self._running.dirty.size
+        if cells > self._standing.size:
+            self._standing = np.append(self._standing, np.zeros(cells - self._standing.size, np.bool_))
+
+    def loaded(self) -> None:
+        """Recovery is over: sum what the columns hold, all at once."""
+        clock = self.clock
+        if clock is not None:
+            self._let_go_early(clock)
+            for name, _ in self._windows.past(clock):
+                self._drop_period(name)
+            self._running.skip(clock)
+        self._loading = False
+        self._reach()
+        for scope, columns in self._columns.items():
+            for first in range(0, columns.used, _AT_ONCE):
+                rows = np.arange(first, min(columns.used, first + _AT_ONCE))
+                rows = rows[columns.in_use[rows]]
+                held = columns.held.take(rows)
+                self._running.put(scope, rows, held, held.code >= 0, 1)
+                self._count_unfinished(held, 1)
+                self._forget[scope].put(held.forget_at, rows)
 
     # Time
 
@@ -245,25 +200,40 @@ class Book:
 
     def advance(self, clock: Micros) -> None:
         """Move windows' edges, forget what is older than what is kept."""
+        before = self.clock if self.clock is not None else min(0, clock)
         self.clock = clock
-        self._running.advance(clock)
-        while self._forget and self._forget[0][0] <= clock:
-            _, key = heappop(self._forget)
-            entry = self._entries.get(key)
-            if entry is None:
-                continue
-            if entry.forget_at > clock:
-                heappush(self._forget, (entry.forget_at, key))
-                continue
-            self._let_go(key, entry)
+        self._windows.moved()
+        if self._loading:
+            if clock // DAY != before // DAY:
+                self._let_go_early(clock)
+            return
+        self._running.advance(clock, self._columns)
+        for scope, due in self._forget.items():
+            rows = due.between(before, clock, last=True)
+            if rows.size:
+                held = self._columns[scope].held.forget_at[rows]
+                self._let_go(scope, rows[(held > 0) & (held <= clock)])
 
-    def _let_go(self, key: str, entry: Entry) -> None:
-        """Forget a record; what of it stands in a figure (an open interval has no date) goes with it."""
-        held = tuple(name for name in entry.periods if name in self._periods)
-        self._running.put(key, entry.scope, entry.mode, held, enumerate(entry.contributions), -1)
-        self._unfinish(held, entry.over, -1)
-        del self._entries[key]
-        self._columns[entry.scope].clear(entry.row)
+    def _let_go(self, scope: str, rows: Ints) -> None:
+        """Forget records; what of them stands in a figure (an open interval has no date) goes with them."""
+        if rows.size:
+            columns = self._columns[scope]
+            held = columns.held.take(rows)
+            self._running.put(scope, rows, held, held.code >= 0, -1)
+            self._count_unfinished(held, -1)
+            self._free(scope, rows)
+
+    def _let_go_early(self, clock: Micros) -> None:
+        """While recovery reads, nothing is summed, and forgetting is no more than this."""
+        for scope, columns in self._columns.items():
+            self._free(scope, columns.to_forget(clock))
+
+    def _free(self, scope: str, rows: Ints) -> None:
+        columns = self._columns[scope]
+        units = columns.held.unit[rows].tolist()
+        keys = columns.free(rows)
+        if scope == RESPONSE:
+            self.units.forget(keys, units)
 
     # Out: the whole
 
@@ -273,33 +243,41 @@ class Book:
         Args:
             histogram: send the histograms of 24 h and 30 d along.
         """
+        running = self._running
         if self.clock is None:
             return
-        running = self._running
-        for cell in sorted(running.dirty):
-            interval, mode, window = cell
-            self._stale.add((interval, window))
-            series = series_key(self.agency.id, interval, mode, window, "all", "all")
-            figure = self._figure(series, interval, mode, window, "all", "all")
-            tally = running.tallies.get(cell)
-            if tally is None or tally.empty:
-                running.tallies.pop(cell, None)
-                if self.published.pop(series, None) is not None:
-                    yield Told(series, figure, gone=True)
-                continue
-            tally.fill(figure)
-            if histogram and window in ("24h", "30d"):
-                figure.histogram = dict(sorted(tally.bins.items()))
-            self.published[series] = window
-            yield Told(series, figure, gone=False)
-        running.dirty.clear()
+        cells = np.flatnonzero(running.dirty)
+        if not cells.size:
+            return
+        running.dirty[cells] = False
+        stats = running.stats(cells)
+        there = ~is_empty(stats)
+        news = there | self._standing[cells]
+        self._standing[cells] = there
+        cells, stats, there = cells[news], stats[news], there[news]
+        for cell, numbers, excluded, stands in zip(
+            cells.tolist(), stats.tolist(), exclusions(stats), there.tolist(), strict=True
+        ):
+            slot, rest = divmod(cell, CELLS)
+            number, mode = divmod(rest, MODES)
+            figure = fill(
+                self._figure(NAMES[number], MODE_NAMES[mode], self._window(slot), "all", "all"),
+                numbers,
+                excluded,
+            )
+            if histogram and slot in _WITH_BINS and stands:
+                figure.histogram = running.bins(cell)
+            yield Told(figure.series, figure, gone=not stands)
 
-    def _figure(
-        self, series: str, interval: str, mode: str, window: str, by: str, group: str
-    ) -> FigureRecord:
+    def _window(self, slot: int) -> str:
+        if slot < ROLLING_SLOTS:
+            return _ROLLING_NAMES[slot]
+        return self._windows.name(slot - ROLLING_SLOTS)
+
+    def _figure(self, interval: str, mode: str, window: str, by: str, group: str) -> FigureRecord:
         assert self.clock is not None
         return FigureRecord(
-            series=series,
+            series=series_key(self.agency.id, interval, mode, window, by, group),
             agency_id=self.agency.id,
             interval=interval,
             mode=mode,
@@ -314,65 +292,46 @@ class Book:
 
     # Out: the breakdowns
 
-    def grouped(self) -> Iterator[Told]:
-        """The figures of the breakdowns that changed since they were last asked for."""
-        if self.clock is None or not self._stale:
+    def grouped(self) -> Iterator[list[Told]]:
+        """The figures of the breakdowns that changed since they were last asked for.
+
+        A list is one window of one interval, made when it is asked for: records may be taken in between.
+        """
+        if self.clock is None:
             return
-        for columns in self._columns.values():
-            columns.settle()
-        stale, self._stale = sorted(self._stale), set()
-        for interval, window in stale:
-            scope = RESPONSE if interval in INTERVALS[RESPONSE] else INCIDENT
-            columns, place = self._columns[scope], INTERVALS[scope].index(interval)
-            rows = self._rows(columns, place, window)
-            code, value = columns.code[place][rows], columns.value[place][rows]
-            flags, mode = columns.flags[place][rows], columns.mode[rows]
-            for index, by in enumerate(_GROUPED):
-                names = self._names[index].names
-                if not names:
-                    continue
-                stats = tabulate(mode, columns.group[index][rows], len(names), code, value, flags)
-                yield from self._changed(interval, window, by, names, stats)
-        self._refinal.clear()
+        slots, numbers = np.nonzero(self._running.stale)
+        for slot, number in sorted(zip(slots.tolist(), numbers.tolist(), strict=True), key=lambda p: p[::-1]):
+            if not self._running.stale[slot, number]:
+                continue  # told or dropped since
+            self._running.stale[slot, number] = False
+            window = self._window(slot)
+            again = (slot, number) in self._again
+            self._again.discard((slot, number))
+            which = -1 if slot < ROLLING_SLOTS else kind(window)
+            found: list[Told] = []
+            for changed in self._breakdowns.changed(number, slot, which, all_=again):
+                found.extend(self._tell(NAMES[number], window, changed))
+            yield found
 
-    def _rows(self, columns: Columns, place: int, window: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The rows of an interval that a window holds."""
-        code = columns.code[place]
-        if window in ROLLING:
-            inside = (code == OPEN) | ((code >= 0) & (columns.at[place] > self._running.edge(window)))
-        else:
-            inside = (code >= 0) & (columns.period[_kind(window)] == self._periods[window].code)
-        return np.flatnonzero(inside)
-
-    def _changed(self, interval: str, window: str, by: str, names: list[str], stats: Stats) -> Iterator[Told]:
-        key, count = (interval, window, by), len(names)
-        before = self._grouped.get(key)
-        aligned = np.zeros_like(stats)
-        if before is not None:
-            known = len(before) // len(MODE_NAMES)
-            for mode in range(len(MODE_NAMES)):
-                aligned[mode * count : mode * count + known] = before[mode * known : (mode + 1) * known]
-        empty = is_empty(stats)
-        changed = (aligned != stats).any(axis=1) & ~(empty & is_empty(aligned))
-        if window in self._refinal:
-            changed |= ~empty
-        different = np.flatnonzero(changed)
-        if (~empty).any():
-            self._grouped[key] = stats
-        else:
-            self._grouped.pop(key, None)
-        rows = stats[different]
+    def _tell(self, interval: str, window: str, changed: Changed) -> Iterator[Told]:
+        names, by = self._names[changed.by].names, GROUPED[changed.by]
         for cell, numbers, excluded, gone in zip(
-            different.tolist(), rows.tolist(), exclusions(rows), empty[different].tolist(), strict=True
+            changed.cells.tolist(),
+            changed.stats.tolist(),
+            exclusions(changed.stats),
+            changed.gone.tolist(),
+            strict=True,
         ):
-            name, group = MODE_NAMES[cell // count], names[cell % count]
-            series = series_key(self.agency.id, interval, name, window, by, group)
-            figure = self._figure(series, interval, name, window, by, group)
-            if not gone:
-                self.published[series] = window
-                yield Told(series, fill(figure, numbers, excluded), gone=False)
-            elif self.published.pop(series, None) is not None:
-                yield Told(series, figure, gone=True)
+            group, mode = divmod(cell, MODES)
+            figure = self._figure(interval, MODE_NAMES[mode], window, by, names[group])
+            yield Told(figure.series, fill(figure, numbers, excluded), gone=gone)
+
+    # Out: units
+
+    def unit_records(self) -> list[tuple[str, UnitRecord | None]]:
+        """What the units are doing of which something was said since this was last asked; None: nothing."""
+        assert self.clock is not None
+        return self.units.records(self.agency.id, self.clock, self._columns[RESPONSE].held)
 
     # Periods
 
@@ -381,29 +340,66 @@ class Book:
 
         Their figures are told once more as such.
         """
-        assert self.clock is not None
-        final = {n for n, state in self._periods.items() if not state.unfinished and state.end <= self.clock}
-        turned = final ^ (self._final & self._periods.keys())
+        clock, ends = self.clock, self._windows.ends
+        assert clock is not None
+        codes = self._windows.codes
+        unfinished = self._unfinished.tolist()
+        final = {name for name, code in codes.items() if not unfinished[code] and ends[code] <= clock}
+        turned = final ^ (self._final & codes.keys())
         self._final = final
-        if turned:
-            self._refinal |= turned
-            self._running.dirty.update(cell for cell in self._running.tallies if cell[2] in turned)
+        for name in turned:
+            slot = ROLLING_SLOTS + codes[name]
+            held = slice(slot * CELLS, (slot + 1) * CELLS)
+            self._running.dirty[held] |= self._standing[held]
+            numbers = np.flatnonzero(self._standing[held].reshape(-1, MODES).any(axis=1)).tolist()
+            self._running.stale[slot, numbers] = True
+            self._again.update((slot, number) for number in numbers)
 
     def forget_periods(self) -> list[str]:
         """Drop periods that are no longer kept; returns their series, which must not stay behind."""
         assert self.clock is not None
-        gone = [name for name, state in self._periods.items() if state.end + PERIOD_KEPT <= self.clock]
-        for name in gone:
-            del self._periods[name]
-            self._running.drop(name)
-            for key in [key for key in self._grouped if key[1] == name]:
-                del self._grouped[key]
-            self._stale = {item for item in self._stale if item[1] != name}
-        dropped = set(gone)
-        series = [s for s, window in self.published.items() if window in dropped]
-        for name in series:
-            del self.published[name]
+        return [series for name, _ in self._windows.past(self.clock) for series in self._drop_period(name)]
+
+    def _drop_period(self, name: str) -> list[str]:
+        code = self._windows.codes[name]
+        slot = ROLLING_SLOTS + code
+        series = self._series(slot, name)
+        self._running.drop(slot)
+        self._breakdowns.drop(slot)
+        self._standing[slot * CELLS : (slot + 1) * CELLS] = False
+        self._again = {pair for pair in self._again if pair[0] != slot}
+        for columns in self._columns.values():
+            columns.forget_period(kind(name), code)
+        if code < self._unfinished.size:
+            self._unfinished[code] = 0
+        self._windows.drop(name)
         return series
+
+    def _series(self, slot: int, window: str) -> list[str]:
+        """All series of a window that stand."""
+        first = slot * CELLS
+        stand = [divmod(c, MODES) for c in np.flatnonzero(self._standing[first : first + CELLS]).tolist()]
+        whole = [(NAMES[number], MODE_NAMES[mode], "all", "all") for number, mode in stand]
+        return [
+            series_key(self.agency.id, interval, mode, window, by, group)
+            for interval, mode, by, group in (*whole, *self._breakdowns.series(slot))
+        ]
+
+    def stands(self, series: str) -> bool:
+        """Whether a figure of this agency stands."""
+        _, interval, mode, window, by, group = series_parts(series)
+        if window in ROLLING:
+            slot = _ROLLING_NAMES.index(window)
+        elif window in self._windows.codes:
+            slot = ROLLING_SLOTS + self._windows.codes[window]
+        else:
+            return False
+        if by != "all":
+            return self._breakdowns.stands(slot, interval, mode, by, group)
+        if interval not in NAMES or mode not in MODE_NAMES:
+            return False
+        cell = slot * CELLS + NAMES.index(interval) * MODES + MODE_NAMES.index(mode)
+        return cell < self._standing.size and bool(self._standing[cell])
 
     @property
     def rejected_labels(self) -> int:
@@ -413,9 +409,11 @@ class Book:
     @property
     def held(self) -> int:
         """Records held."""
-        return len(self._entries)
+        return sum(len(columns.rows) for columns in self._columns.values())
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the figures' ground and sums, keys apart, about."""
+        columns = sum(columns.nbytes for columns in self._columns.values())
+        return columns + self._running.nbytes + self._breakdowns.nbytes
 
-def _kind(window: str) -> int:
-    """Which of ``CALENDAR`` a period is."""
-    return CALENDAR.index(window.split(":", 1)[0])

@@ -1,21 +1,24 @@
-"""What each record last contributed, in columns.
+"""What each record last contributed, in columns: some hundred bytes a record, no object an interval.
 
-The ground from which breakdowns and as-of figures are made.
+The ground of all figures. A record has a row for as long as it is kept; a row that is freed serves the next
+record. Rows are staged as integers one by one, and read and written many at once.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from schemas.records import Revision
+from schemas.series import CALENDAR
 from schemas.times import Micros
 from schemas.vocabulary import MODES, UNKNOWN
-from streams.agency.contributions import NOTHING, Contribution
-
-Ints = npt.NDArray[np.int64]
+from streams.agency.contributions import INTERVALS, WORD_CODE, WORD_FLAGS, WORD_VALUE
+from streams.agency.histograms import Ints, grown
 
 MODE_NAMES: tuple[str, ...] = (*MODES, UNKNOWN)
 GROUP_LIMIT = 500
@@ -28,98 +31,208 @@ class Names:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self._codes: dict[str, int] = {}
+        self.codes: dict[str, int] = {}
         self.rejected = 0
 
     def code(self, name: str) -> int:
         """The code of a name; that of ``OTHER`` once the limit is reached."""
-        code = self._codes.get(name)
+        code = self.codes.get(name)
         if code is None:
             if len(self.names) >= GROUP_LIMIT and name != OTHER:
                 self.rejected += 1
                 return self.code(OTHER)
-            code = self._codes[name] = len(self.names)
+            code = self.codes[name] = len(self.names)
             self.names.append(name)
         return code
 
 
-class Row(NamedTuple):
-    """One record in the columns.
+class Slab(NamedTuple):
+    """Rows of the columns, as arrays: one column a row, the first axis (where there are two) as it says.
 
     Attributes:
-        groups: a code for each breakdown after ``all``.
-        periods: a code for day, shift and month, -1 where there is no call time.
+        code, value, at, flags: by interval, see ``streams.agency.contributions``; code -1 where an interval is
+            not measured at all.
+        mode: the place in ``MODE_NAMES``.
+        group: by breakdown after ``all``, a code.
+        period: by calendar window (day, shift, month), a code, -1 where there is none.
         began: when what is measured began, for as-of questions.
+        forget_at: when the record is no longer kept, 0 in an empty row.
+        over: whether nothing of it will change but by corrections.
+        unit, unit_type, ended: of a response: codes, and when it ended, 0 where it has not; else -1, -1, 0.
     """
 
-    contributions: Sequence[Contribution]
-    mode: int
-    groups: Sequence[int]
-    periods: Sequence[int]
-    began: Micros
+    code: npt.NDArray[np.int8]
+    value: npt.NDArray[np.int32]
+    at: npt.NDArray[np.int64]
+    flags: npt.NDArray[np.uint8]
+    mode: npt.NDArray[np.int8]
+    group: npt.NDArray[np.int16]
+    period: npt.NDArray[np.int32]
+    began: npt.NDArray[np.int64]
+    forget_at: npt.NDArray[np.int64]
+    over: npt.NDArray[np.bool_]
+    unit: npt.NDArray[np.int32]
+    unit_type: npt.NDArray[np.int32]
+    ended: npt.NDArray[np.int64]
+
+    def take(self, rows: Ints | slice) -> Slab:
+        """Some of the rows."""
+        return Slab._make([column[..., rows] for column in self])
+
+
+_EMPTY = Slab._make((-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0))  # type: ignore[arg-type]
+"""What stands in a row that is free."""
+
+AROUND = 1 + 6 + len(CALENDAR) + 6
+"""What ``Columns.stage`` is given beside the contributions."""
 
 
 class Columns:
-    """The columns of one scope.
+    """The columns of one scope, and which row is whose.
 
-    Rows put are settled in bulk: many revisions of a record between two looks cost one.
+    Attributes:
+        rows: key to row.
+        held: the columns, longer than the rows that are in use.
     """
 
-    def __init__(self, intervals: int, breakdowns: int) -> None:
-        self._nothing: tuple[Contribution, ...] = (NOTHING,) * intervals
-        self._pending: dict[int, Row | None] = {}
+    def __init__(self, scope: str) -> None:
+        self._intervals = len(INTERVALS[scope])
+        self.rows: dict[bytes, int] = {}
+        self._keys: list[bytes | None] = []
         self._free: list[int] = []
-        self.rows = 0
-        self.code = np.full((intervals, 64), -1, np.int8)
-        self.value = np.full((intervals, 64), -1, np.int32)
-        self.at = np.zeros((intervals, 64), np.int64)
-        self.flags = np.zeros((intervals, 64), np.uint8)
-        self.mode = np.zeros(64, np.int8)
-        self.group = np.zeros((breakdowns, 64), np.int16)
-        self.period = np.full((3, 64), -1, np.int32)
-        self.began = np.zeros(64, np.int64)
+        self._offsets = array("q")
+        self._instants = array("q")
+        self._staged = array("q")
+        self._staged_rows = array("q")
+        n = self._intervals
+        self.held = Slab(
+            np.full((n, 0), -1, np.int8),
+            np.full((n, 0), -1, np.int32),
+            np.zeros((n, 0), np.int64),
+            np.zeros((n, 0), np.uint8),
+            np.zeros(0, np.int8),
+            np.zeros((6, 0), np.int16),
+            np.full((len(CALENDAR), 0), -1, np.int32),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.bool_),
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int32),
+            np.zeros(0, np.int64),
+        )
 
-    def take(self) -> int:
-        """A free row."""
+    @property
+    def used(self) -> int:
+        """Rows ever taken; the free ones among them contribute nothing."""
+        return len(self._keys)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the columns, keys apart."""
+        return sum(column.nbytes for column in self.held)
+
+    # A row
+
+    def add(self, key: bytes | None = None) -> int:
+        """A row for a new record; under its key, where it will be asked for again."""
         if self._free:
-            return self._free.pop()
-        self.rows += 1
-        return self.rows - 1
+            row = self._free.pop()
+            self._keys[row] = key
+        else:
+            row = len(self._keys)
+            self._keys.append(key)
+            self._offsets.append(-1)
+            self._instants.append(0)
+        if key is not None:
+            self.rows[key] = row
+        return row
 
-    def put(self, row: int, content: Row) -> None:
-        """Write a row, soon."""
-        self._pending[row] = content
+    def revise(self, row: int, revision: Revision) -> bool:
+        """Note a record's revision if it is the higher one; says whether it is."""
+        offset, instant = revision
+        known = self._offsets[row]
+        if offset < known or (offset == known and instant <= self._instants[row]):
+            return False
+        self._offsets[row], self._instants[row] = offset, instant
+        return True
 
-    def clear(self, row: int) -> None:
-        """Empty a row and give it back."""
-        self._pending[row] = None
-        self._free.append(row)
+    def stage(self, row: int, contributions: list[int] | None, around: Sequence[int]) -> None:
+        """Write a row, at the next ``settle``; at most once before it.
 
-    def settle(self) -> None:
-        """Write what was put into the arrays."""
-        if not self._pending:
-            return
-        if self.rows > self.mode.size:
-            self._grow()
-        index = np.fromiter(self._pending, np.int64, len(self._pending))
-        empty = Row(self._nothing, 0, (0,) * len(self.group), (-1, -1, -1), 0)
-        contents = [content or empty for content in self._pending.values()]
-        table = np.array([c.contributions or self._nothing for c in contents], np.int64)
-        self.code[:, index] = table[:, :, 0].T
-        self.value[:, index] = table[:, :, 1].T
-        self.at[:, index] = table[:, :, 2].T
-        self.flags[:, index] = table[:, :, 3].T
-        self.mode[index] = [c.mode for c in contents]
-        self.group[:, index] = np.array([c.groups for c in contents]).T
-        self.period[:, index] = np.array([c.periods for c in contents]).T
-        self.began[index] = [c.began for c in contents]
-        self._pending.clear()
+        Args:
+            row: which.
+            contributions: as ``streams.agency.contributions`` makes them, None where it counts nowhere.
+            around: mode, groups, periods, began, forget_at, over, unit, unit_type, ended.
+        """
+        assert len(around) == AROUND
+        self._staged_rows.append(row)
+        self._staged.extend(contributions if contributions is not None else [0] * (2 * self._intervals))
+        self._staged.extend(around)
 
-    def _grow(self) -> None:
-        size = max(self.rows, 2 * self.mode.size)
-        for name, fill in (("code", -1), ("value", -1), ("at", 0), ("flags", 0), ("mode", 0), ("group", 0),
-                           ("period", -1), ("began", 0)):  # fmt: skip
-            old = getattr(self, name)
-            new = np.full((*old.shape[:-1], size), fill, old.dtype)
-            new[..., : old.shape[-1]] = old
-            setattr(self, name, new)
+    # Many rows
+
+    def settle(self) -> tuple[Ints, Slab, Slab]:
+        """Write what was staged.
+
+        Returns:
+            The rows, what stood in them, and what stands there now.
+        """
+        rows = np.array(self._staged_rows, np.int64)
+        n = self._intervals
+        table = np.array(self._staged, np.int64).reshape(rows.size, 2 * n + AROUND).T
+        self._staged, self._staged_rows = array("q"), array("q")
+        words, around = table[:n], table[2 * n :]
+        new = Slab(
+            ((words >> WORD_CODE & 0xFF) - 1).astype(np.int8),
+            ((words >> WORD_VALUE) - 1).astype(np.int32),
+            np.ascontiguousarray(table[n : 2 * n]),
+            (words >> WORD_FLAGS & 0xFF).astype(np.uint8),
+            around[0].astype(np.int8),
+            around[1:7].astype(np.int16),
+            around[7:10].astype(np.int32),
+            np.ascontiguousarray(around[10]),
+            np.ascontiguousarray(around[11]),
+            around[12].astype(np.bool_),
+            around[13].astype(np.int32),
+            around[14].astype(np.int32),
+            np.ascontiguousarray(around[15]),
+        )
+        if self.used > self.held.mode.size:
+            size = self.used
+            self.held = Slab._make(
+                [grown(column, column.ndim - 1, size, fill) for column, fill in zip(self.held, _EMPTY, strict=True)]
+            )
+        old = self.held.take(rows)
+        for column, content in zip(self.held, new, strict=True):
+            column[..., rows] = content
+        return rows, old, new
+
+    def free(self, rows: Ints) -> list[bytes]:
+        """Empty rows and give them back; returns whose they were."""
+        keys = []
+        for column, nothing in zip(self.held, _EMPTY, strict=True):
+            column[..., rows] = nothing
+        for row in rows.tolist():
+            key = self._keys[row]
+            assert key is not None
+            self._keys[row] = None
+            self._offsets[row], self._instants[row] = -1, 0
+            del self.rows[key]
+            keys.append(key)
+        self._free.extend(rows.tolist())
+        return keys
+
+    def forget_period(self, kind: int, code: int) -> None:
+        """Take a calendar period's code out of every row, for another one will have it."""
+        column = self.held.period[kind]
+        column[column == code] = -1
+
+    def to_forget(self, clock: Micros) -> Ints:
+        """All rows in use that are no longer kept."""
+        forget_at = self.held.forget_at
+        return np.flatnonzero((forget_at <= clock) & self.in_use)
+
+    @property
+    def in_use(self) -> npt.NDArray[np.bool_]:
+        """Which rows hold a record."""
+        return self.held.forget_at != 0

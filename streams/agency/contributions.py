@@ -8,9 +8,11 @@ all.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from schemas.agency import Agency
 from schemas.definitions import EDITION
-from schemas.records import IncidentRecord, Measure, Place, ResponseRecord
+from schemas.records import Measure, Place
 from schemas.times import Micros
 from schemas.vocabulary import IncidentState, Standing
 
@@ -41,51 +43,86 @@ STANDINGS: tuple[str, ...] = ("", *(s.value for s in Standing))
 
 _CODE = {reason: EXCLUDED + index for index, reason in enumerate(REASONS)}
 _STANDING = {standing: index << STANDING_SHIFT for index, standing in enumerate(STANDINGS)}
-_OVER = frozenset({IncidentState.MERGED.value, IncidentState.VOID.value})
+_VOID, _MERGED = IncidentState.VOID.value, IncidentState.MERGED.value
+_OVER = frozenset({_MERGED, _VOID})
+_MEASURED_BITS = MEASURED + 1
 
-Contribution = tuple[int, int, Micros, int]
-"""(code, value in seconds or -1, the instant it is dated at or 0, flags)"""
-
-NOTHING: Contribution = (-1, -1, 0, 0)
-"""Stands where an interval is not measured at all."""
-
-_RUNNING: Contribution = (OPEN, -1, 0, 0)
+WORD_VALUE, WORD_FLAGS, WORD_CODE = 16, 8, 0
+"""A contribution as one integer: value + 1 from bit 16 on, flags from bit 8 on, code + 1 below. 0 stands where
+an interval is not measured at all."""
 
 
-def contribution(measure: Measure) -> Contribution:
-    """What one interval of one record adds."""
-    if measure.value >= 0:
-        flags = _STANDING[measure.standing]
-        if measure.binding:
-            flags |= BOUND | WITHIN if measure.value <= measure.limit else BOUND
-        return MEASURED, measure.value, measure.at, flags
-    if not measure.reason:
-        return _RUNNING
-    flags = _STANDING[measure.standing]
-    if measure.binding and measure.standing == Standing.NEVER_ENDED.value:
-        flags |= LATE
-    return _CODE[measure.reason], -1, measure.at, flags
+class _Contributing(Protocol):
+    """What a record must say to contribute: a whole one, or one as ``streams.agency.reading`` reads it."""
+
+    state: str
+    in_scope: bool
+    call_at: Micros
+    began_at: Micros
+    closed_at: Micros
+    merged_at: Micros
+    intervals: dict[str, Measure]
 
 
-def contributions(
-    record: ResponseRecord | IncidentRecord, scope: str, agency: Agency
-) -> tuple[Contribution, ...]:
-    """What a record adds, one a place of ``INTERVALS[scope]``; empty where it counts nowhere."""
-    if record.state == IncidentState.VOID.value or not record.in_scope:
-        return ()
+def _word(code: int, flags: int = 0) -> int:
+    return flags << WORD_FLAGS | code + 1
+
+
+_OPEN_WORD, _MERGED_WORD = _word(OPEN), _word(MERGED)
+
+
+def _excluded() -> dict[tuple[str, str, bool], int]:
+    """(reason, standing, binding) to the word."""
+    found = {}
+    for reason, code in _CODE.items():
+        for standing, flags in _STANDING.items():
+            for binding in (False, True):
+                late = LATE if binding and standing == Standing.NEVER_ENDED.value else 0
+                found[reason, standing, binding] = _word(code, flags | late)
+    return found
+
+
+_EXCLUDED = _excluded()
+
+
+def contributions(record: _Contributing, scope: str, agency: Agency) -> list[int] | None:
+    """What a record adds, None where it counts nowhere.
+
+    Returns:
+        The word of each of ``INTERVALS[scope]``, then the instant each is dated at, 0 where it is not.
+    """
+    if record.state == _VOID or not record.in_scope:
+        return None
     intervals = INTERVALS[scope]
-    if record.state == IncidentState.MERGED.value:
-        merged: Contribution = (MERGED, -1, record.merged_at, 0)
+    if record.state == _MERGED:
         als = agency.rules_at(record.call_at or record.began_at).measure_als
-        return tuple(merged if als or interval != "travel_als" else NOTHING for interval in intervals)
-    measures = record.intervals
-    return tuple(
-        contribution(measure) if (measure := measures.get(interval)) is not None else NOTHING
-        for interval in intervals
-    )
+        merged = [_MERGED_WORD if als or interval != "travel_als" else 0 for interval in intervals]
+        return merged + [record.merged_at if word else 0 for word in merged]
+    get = record.intervals.get
+    words, instants = [], []
+    for interval in intervals:
+        measure = get(interval)
+        if measure is None:
+            words.append(0)
+            instants.append(0)
+            continue
+        value = measure.value
+        if value >= 0:
+            flags = _STANDING[measure.standing]
+            if measure.binding:
+                flags |= BOUND | WITHIN if value <= measure.limit else BOUND
+            words.append((value + 1) << WORD_VALUE | flags << WORD_FLAGS | _MEASURED_BITS)
+            instants.append(measure.at)
+        elif measure.reason:
+            words.append(_EXCLUDED[measure.reason, measure.standing, measure.binding])
+            instants.append(measure.at)
+        else:
+            words.append(_OPEN_WORD)
+            instants.append(0)
+    return words + instants
 
 
-def over(record: ResponseRecord | IncidentRecord) -> bool:
+def over(record: _Contributing) -> bool:
     """Whether nothing of the record will change but by corrections.
 
     Its incident has ended, or it counts nowhere.

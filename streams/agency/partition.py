@@ -6,7 +6,8 @@ taken away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -14,14 +15,28 @@ import msgspec
 from schemas import keys, records
 from schemas.agency import Agency
 from schemas.errors import GenerationMismatch
-from schemas.records import ClockRecord, FigureRecord
+from schemas.records import ClockRecord
 from schemas.series import series_parts
 from schemas.times import HOUR, MINUTE, Micros
 from streams.agency.book import Book, Told
+from streams.agency.contributions import INCIDENT, RESPONSE
+from streams.agency.reading import DECODERS, Read, newer
 from streams.stage import Pair, RecordBatch, Send
 
-_Shown = dict[bytes, tuple[FigureRecord, bytes]]
-"""By series, a figure and its bytes."""
+_Shown = dict[bytes, bytes]
+"""By series, a figure's bytes."""
+
+_AS_OF = re.compile(rb'"as_of":-?\d+,')
+"""A figure's instant in its bytes: a quote within a string is escaped, so this is found in no group's name."""
+
+_NO_INCIDENT = b"//"
+"""In every clock's key, and in no other's but that of an incident without a name."""
+
+_HELD_MAX = 20_000
+"""Records held undecoded at a time while recovery reads: some 20 MB."""
+
+_PART = 300
+"""Figures, about, that a tick tells at one go: batches wait for no more."""
 
 
 class Layout(NamedTuple):
@@ -48,6 +63,12 @@ class Partition:
         self._layout = layout
         self._agencies = agencies
         self._books: dict[str, Book] = {}
+        # A third kind of record (``encounters``) that made figures of these kinds would be one more scope here,
+        # in contributions.INTERVALS and in reading.DECODERS. One that is counted otherwise has a book of its
+        # own: ``_take_held`` gives it its records, ``_advance`` the clock, ``apply`` and ``tick`` ask it.
+        self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
+        self._held: dict[str, dict[bytes, bytes]] = {topic: {} for topic in self._scopes}
+        self._loading = True
         self._left_behind: set[str] = set()
         self._positions: dict[str, int] = {}
         self._read = 0
@@ -65,22 +86,24 @@ class Partition:
 
     def load(self, topic: str, key: bytes, value: bytes | None) -> None:
         """Take one record of a result topic, or of its own ``figures``."""
-        if topic == self._layout.figures:
-            if value is None:
-                self._left_behind.discard(key.decode())
-            else:
-                self._left_behind.add(key.decode())
-        elif value is not None:
-            self._take(topic, key, value, telling=False)
+        if topic != self._layout.figures:
+            self._hold(topic, key, value, telling=False)
+            if len(self._held[topic]) >= _HELD_MAX:
+                self._take_held()
+        elif value is None:
+            self._left_behind.discard(key.decode())
+        else:
+            self._left_behind.add(key.decode())
 
     def loaded(self) -> dict[str, int]:
         """Recovery is over; reading goes on where it stopped.
 
         Periods that records opened before the clock was known, and that are long past, are let go.
         """
+        self._take_held()
+        self._loading = False
         for book in self._books.values():
-            if book.clock is not None:
-                book.forget_periods()
+            book.loaded()
         return {}
 
     def placed(self, positions: dict[str, int]) -> None:
@@ -92,9 +115,12 @@ class Partition:
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Take a batch of records; the figures of the whole that it changed."""
         topic = batch.topic
+        if self._loading:
+            self.loaded()  # nothing was there to recover
         for key, value in zip(batch.keys, batch.values, strict=True):
-            if value is not None and key is not None:
-                self._take(topic, key, value, telling=True)
+            if key is not None:
+                self._hold(topic, key, value, telling=True)
+        self._take_held()
         self._positions[topic] = batch.end
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
@@ -102,24 +128,63 @@ class Partition:
             self._tell_all(book.figures(), self._shown[agency_id])
         return self._collect()
 
-    def _take(self, topic: str, key: bytes, value: bytes, *, telling: bool) -> None:
+    def _hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
+        """Keep a record as it is, of each key the highest revision, until a clock asks or the batch ends.
+
+        A replay revises a record many times in one batch; what was overtaken is never decoded whole.
+        """
+        if value is None:
+            return
+        if _NO_INCIDENT in key and self._clock(topic, key, value, telling=telling):
+            return
+        self._read += 1
+        held = self._held[topic]
+        before = held.get(key)
+        if before is not None:
+            try:
+                if not newer(value, before):
+                    return
+            except msgspec.MsgspecError as exc:
+                raise _unreadable(topic, key, exc) from exc
+            self._news += 1
+        held[key] = value
+
+    def _clock(self, topic: str, key: bytes, value: bytes, *, telling: bool) -> bool:
+        """Take a clock, if it is one. What was read before it is joined before it moves anything."""
         try:
             record = records.decode_result(value)
         except msgspec.MsgspecError as exc:
-            raise GenerationMismatch(
-                f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
-            ) from exc
+            raise _unreadable(topic, key, exc) from exc
+        if not isinstance(record, ClockRecord):
+            return False
         book = self._book(record.agency_id)
-        if book is None:
-            return
-        if isinstance(record, ClockRecord):
+        if book is not None:
             self._clock_records += 1
             clock = book.tell(topic, record.source_partition, record.source_partitions, record.time)
             if clock is not None:
+                if telling:
+                    self._take_held()
                 self._advance(book, clock, telling=telling)
-            return
-        self._read += 1
-        self._news += book.take(key.decode(), record)
+        return True
+
+    def _take_held(self) -> None:
+        """Decode what is held and give it to its agencies' books."""
+        for topic, held in self._held.items():
+            if not held:
+                continue
+            scope = self._scopes[topic]
+            decode, found = DECODERS[scope], dict[str, list[tuple[bytes, Read]]]()
+            for key, value in held.items():
+                try:
+                    record = decode(value)
+                except msgspec.MsgspecError as exc:
+                    raise _unreadable(topic, key, exc) from exc
+                found.setdefault(record.agency_id, []).append((key, record))
+            self._held[topic] = {}
+            for agency_id, of_agency in found.items():
+                book = self._book(agency_id)
+                if book is not None:
+                    self._news += book.take(scope, of_agency)
 
     def _book(self, agency_id: str) -> Book | None:
         book = self._books.get(agency_id)
@@ -128,6 +193,8 @@ class Partition:
             if agency is None:
                 return None
             book = self._books[agency_id] = Book(agency)
+            if not self._loading:
+                book.loaded()
             self._shown[agency_id], self._shown_grouped[agency_id] = {}, {}
         return book
 
@@ -143,28 +210,35 @@ class Partition:
         self._tell_all(book.figures(histogram=True), shown)
         self._keep(shown, clock)
         if before is None or clock // HOUR != before // HOUR:
-            self._tell_all(book.grouped(), grouped)
+            for told in book.grouped():
+                self._tell_all(told, grouped)
             self._keep(grouped, clock)
 
-    def tick(self) -> list[Send]:
-        """The breakdowns and units that changed, what was left behind, and how this partition does."""
-        units: list[Pair] = []
+    def tick(self) -> Iterator[Send]:
+        """The breakdowns and units that changed, what was left behind, and how this partition does.
+
+        In parts that are made when they are asked for, so that batches need not wait for all of them.
+        """
+        if self._loading:
+            self.loaded()
         for agency_id, book in self._books.items():
             if book.clock is None:
                 continue
             book.settle_periods()
             self._tell_all(book.figures(), self._shown[agency_id])
-            self._tell_all(book.grouped(), self._shown_grouped[agency_id])
-            for unit in sorted(book.units.dirty):
-                key = f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
-                units.append((key, records.encode(book.units.record(agency_id, unit, book.clock))))
-            book.units.dirty.clear()
+            for told in book.grouped():
+                self._tell_all(told, self._shown_grouped[agency_id])
+                if len(self._figures) >= _PART:
+                    yield from self._collect()
+            units = [
+                (_unit_key(agency_id, unit), None if record is None else records.encode(record))
+                for unit, record in book.unit_records()
+            ]
+            if units:
+                yield Send(self._layout.units, self._partition, units)
         self._sweep()
-        sends = self._collect()
-        if units:
-            sends.append(Send(self._layout.units, self._partition, units))
-        sends.append(self._health())
-        return sends
+        yield from self._collect()
+        yield self._health()
 
     def _sweep(self) -> None:
         """Take away series of an earlier life that are no longer held, once their agency's clock is known."""
@@ -177,7 +251,7 @@ class Partition:
             if book is not None and book.clock is None:
                 continue
             self._left_behind.discard(series)
-            if book is None or series not in book.published:
+            if book is None or not book.stands(series):
                 self._figures.append((series.encode(), None))
 
     # Sends
@@ -191,7 +265,7 @@ class Partition:
             if figure.histogram:
                 figure.histogram = {}
                 value = encode(figure)
-            shown[key] = figure, value
+            shown[key] = value
 
     def _keep(self, shown: _Shown, clock: Micros) -> None:
         """Write what is shown now to the history; an emptied figure has n = 0 there.
@@ -199,11 +273,11 @@ class Partition:
         Its ``as_of`` is the instant reached: a figure told a while ago, as of the clock before, was not shown
         at that one.
         """
-        for key, (figure, value) in shown.items():
-            if figure.as_of != clock:
-                figure.as_of = clock
-                value = records.encode(figure)
-            self._history.append((key, value))
+        as_of = b'"as_of":%d,' % clock
+        self._history.extend(
+            (key, value if as_of in value else _AS_OF.sub(as_of, value, count=1))
+            for key, value in shown.items()
+        )
         shown.clear()
 
     def _collect(self) -> list[Send]:
@@ -234,3 +308,13 @@ class Partition:
         key = f"agency/{self._partition}"
         partition = keys.partition_of(key, self._layout.result_partitions)
         return Send(self._layout.health, partition, [(key.encode(), records.encode(health))])
+
+
+def _unit_key(agency_id: str, unit: str) -> bytes:
+    return f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
+
+
+def _unreadable(topic: str, key: bytes, exc: Exception) -> GenerationMismatch:
+    return GenerationMismatch(
+        f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
+    )

@@ -47,6 +47,10 @@ class Calendar:
             self._kept[hour] = kept
         return kept
 
+    def whole(self, hour: int) -> bool:
+        """Whether all of an hour (since the epoch) that was asked about falls into the same three."""
+        return hour in self._kept
+
     def _of(self, instant: Micros) -> tuple[Period, Period, Period]:
         local = moment(instant).astimezone(self._agency.zone)
         day = local.date()

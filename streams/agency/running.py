@@ -2,122 +2,196 @@
 
 Rolling windows hold what is dated after their edge, (as_of - w, ...): live there is no upper end, so that an
 event counts the moment it is read. What leaves a window is found by its date, never by looking at everything.
+
+A figure is a cell: (window, interval, mode) as one integer. Windows are slots: the rolling ones first, then
+the calendar periods by their codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from collections.abc import Mapping
 
-from schemas.series import ROLLING
-from schemas.times import Micros
-from streams.agency.contributions import INTERVALS, OPEN, Contribution
-from streams.agency.tally import Tally
+import numpy as np
+import numpy.typing as npt
 
-Cell = tuple[str, str, str]
-"""(interval, mode, window)"""
+from schemas.series import CALENDAR, ROLLING
+from schemas.times import MINUTE, Micros
+from streams.agency.columns import MODE_NAMES, Columns, Slab
+from streams.agency.contributions import INTERVALS, MEASURED, OPEN
+from streams.agency.due import Due
+from streams.agency.histograms import Histograms, Ints, grown
+from streams.agency.tabulate import FLAG_COLUMNS, PERCENTS, SUMS, WIDTH, Stats
 
-Leaving = tuple[Micros, str, int]
-"""(the instant it is dated at, the record's key, the place of the interval)"""
+NAMES: tuple[str, ...] = tuple(name for scope in INTERVALS for name in INTERVALS[scope])
+"""All intervals; a number of an interval is its place here."""
 
-_WINDOWS = tuple(ROLLING.items())
+FIRST: dict[str, int] = {}
+"""Scope to the number of its first interval."""
+for _scope in INTERVALS:
+    FIRST[_scope] = sum(len(INTERVALS[other]) for other in FIRST)
+
+MODES = len(MODE_NAMES)
+CELLS = len(NAMES) * MODES
+"""Cells of a slot."""
+
+ROLLING_SLOTS = len(ROLLING)
+_LENGTHS = tuple(ROLLING.values())
+_LONGEST = _LENGTHS.index(max(_LENGTHS))
 _BEFORE_ALL: Micros = -(1 << 62)
+_BUCKET: Micros = 5 * MINUTE
+
+Mask = npt.NDArray[np.bool_]
+
+
+def entries(scope: str, place: Ints, rows: Ints) -> Ints:
+    """What ``Running`` remembers of contributions that will leave a window: where they stand."""
+    return rows * len(NAMES) + (place + FIRST[scope])
 
 
 class Running:
-    """The tallies of one agency.
+    """The sums of one agency.
 
     Attributes:
-        tallies: those that are not empty, or were when last looked at.
-        dirty: cells changed since the caller last emptied this set.
+        dirty: by cell, whether it changed since the caller last looked.
+        stale: by slot and interval, the same for the breakdowns.
     """
 
-    def __init__(self, current: Callable[[str], tuple[str, str, tuple[Contribution, ...]] | None]) -> None:
-        """Make empty tallies.
+    def __init__(self) -> None:
+        self._sums = np.zeros((ROLLING_SLOTS * CELLS, SUMS), np.int32)
+        self.dirty = np.zeros(ROLLING_SLOTS * CELLS, np.bool_)
+        self.stale = np.zeros((ROLLING_SLOTS, len(NAMES)), np.bool_)
+        self._histograms = Histograms()
+        self._edges: list[Micros] = [_BEFORE_ALL] * ROLLING_SLOTS
+        self._leaving = Due(_BUCKET)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken, about."""
+        return self._sums.nbytes + self._histograms.nbytes + 8 * len(self._leaving)
+
+    def reach(self, slot: int) -> None:
+        """Have room for a slot."""
+        if slot >= len(self.stale):
+            self.stale = grown(self.stale, 0, slot + 1)
+            size = len(self.stale) * CELLS
+            self._sums, self.dirty = grown(self._sums, 0, size), grown(self.dirty, 0, size)
+
+    # Contributions
+
+    def put(self, scope: str, rows: Ints, slab: Slab, which: Mask, sign: int) -> None:
+        """Add contributions (``sign`` 1) to every window that holds them, or take them back (-1).
 
         Args:
-            current: gives (scope, mode, contributions) that a record's key stands for now, None when
-                forgotten.
+            scope: of the rows.
+            rows: which rows of the columns ``slab`` shows.
+            slab: their content.
+            which: by interval and row, what to put; none of it with code -1.
+            sign: 1 or -1.
         """
-        self.tallies: dict[Cell, Tally] = {}
-        self.dirty: set[Cell] = set()
-        self._current = current
-        self._edges: list[Micros] = [_BEFORE_ALL] * len(_WINDOWS)
-        self._leaving: list[list[Leaving]] = [[] for _ in _WINDOWS]
+        place, index = np.nonzero(which)
+        if not place.size:
+            return
+        code, at = slab.code[place, index], slab.at[place, index]
+        cell = self._cell(scope, place, slab.mode[index])
+        running = code == OPEN
+        picks, cells = [], []
+        for slot, edge in enumerate(self._edges):
+            pick = np.flatnonzero(running | (at > edge))
+            picks.append(pick)
+            cells.append(cell[pick] + slot * CELLS)
+        for kind in range(len(CALENDAR)):
+            period = slab.period[kind, index]
+            pick = np.flatnonzero(period >= 0)
+            picks.append(pick)
+            cells.append(cell[pick] + (period[pick].astype(np.int64) + ROLLING_SLOTS) * CELLS)
+        pick = np.concatenate(picks)
+        value, flags = slab.value[place, index], slab.flags[place, index]
+        self._sum(np.concatenate(cells), code[pick], value[pick], flags[pick], sign)
+        if sign > 0:
+            later = np.flatnonzero(~running & (at > self._edges[_LONGEST]))
+            self._leaving.put(at[later], entries(scope, place[later], rows[index[later]]))
 
-    def _add(self, cell: Cell, contribution: Contribution, sign: int) -> None:
-        tally = self.tallies.get(cell)
-        if tally is None:
-            tally = self.tallies[cell] = Tally()
-        tally.add(contribution, sign)
-        self.dirty.add(cell)
+    def _cell(self, scope: str, place: Ints, mode: npt.NDArray[np.int8]) -> Ints:
+        return (place + FIRST[scope]) * MODES + mode
 
-    def put(
+    def _sum(
         self,
-        key: str,
-        scope: str,
-        mode: str,
-        periods: Iterable[str],
-        contributions: Iterable[tuple[int, Contribution]],
+        cell: Ints,
+        code: npt.NDArray[np.int8],
+        value: npt.NDArray[np.int32],
+        flags: npt.NDArray[np.uint8],
         sign: int,
     ) -> None:
-        """Add contributions (``sign`` 1) with their places, or take them back (-1)."""
-        intervals = INTERVALS[scope]
-        for place, contribution in contributions:
-            code, _, at, _ = contribution
-            if code < 0:
-                continue
-            interval = intervals[place]
-            for period in periods:
-                self._add((interval, mode, period), contribution, sign)
-            pending = sign > 0 and code != OPEN
-            for index, (window, _) in enumerate(_WINDOWS):
-                if code == OPEN or at > self._edges[index]:
-                    self._add((interval, mode, window), contribution, sign)
-                    if pending:
-                        # It leaves the shortest window that holds it first, and is then put into the next
-                        # one's queue.
-                        heappush(self._leaving[index], (at, key, place))
-                        pending = False
+        one = np.int32(sign)
+        sums = self._sums.reshape(-1)
+        np.add.at(sums, cell * SUMS + code, one)
+        flagged = np.flatnonzero(flags)
+        if flagged.size:
+            there, raised = cell[flagged] * SUMS, flags[flagged]
+            for kind in np.unique(raised).tolist():
+                at = there[raised == kind]
+                for column in FLAG_COLUMNS[kind].tolist():
+                    np.add.at(sums, at + column, one)
+        measured = np.flatnonzero(code == MEASURED)
+        self._histograms.add(cell[measured], value[measured].astype(np.int64), sign)
+        self.dirty[cell] = True
+        self.stale.reshape(-1)[cell // MODES] = True
 
-    def advance(self, clock: Micros) -> None:
-        """Move the windows' edges with the agency's clock."""
-        for index, (window, length) in enumerate(_WINDOWS):
-            edge = clock - length
-            if edge > self._edges[index]:
-                self._edges[index] = edge
-                self._let_go(index, window, edge)
+    # Time
 
-    def _let_go(self, index: int, window: str, edge: Micros) -> None:
-        queue = self._leaving[index]
-        last: Leaving | None = None
-        while queue and queue[0][0] <= edge:
-            leaving = heappop(queue)
-            if leaving == last:
-                continue  # taken back and put again since: twice in the queue, once in the window
-            last = leaving
-            at, key, place = leaving
-            current = self._current(key)
-            if current is None:
-                continue
-            scope, mode, contributions = current
-            if place >= len(contributions):
-                continue
-            contribution = contributions[place]
-            if contribution[2] != at or contribution[0] == OPEN or contribution[0] < 0:
-                continue
-            self._add((INTERVALS[scope][place], mode, window), contribution, -1)
-            for later in range(index + 1, len(_WINDOWS)):
-                if at > self._edges[later]:
-                    heappush(self._leaving[later], leaving)
-                    break
+    def advance(self, clock: Micros, columns: Mapping[str, Columns]) -> None:
+        """Move the windows' edges with the agency's clock, and let go what they leave behind.
 
-    def edge(self, window: str) -> Micros:
+        Args:
+            clock: the agency's.
+            columns: scope to where contributions stand.
+        """
+        for slot, length in enumerate(_LENGTHS):
+            edge, before = clock - length, self._edges[slot]
+            if edge <= before:
+                continue
+            self._edges[slot] = edge
+            due = self._leaving.between(before, edge, last=slot == _LONGEST)
+            for scope in columns if due.size else ():
+                number = due % len(NAMES) - FIRST[scope]
+                of_scope = np.flatnonzero((number >= 0) & (number < len(INTERVALS[scope])))
+                place, rows = number[of_scope], due[of_scope] // len(NAMES)
+                self._let_go(slot, scope, place, rows, columns[scope].held, before)
+
+    def _let_go(self, slot: int, scope: str, place: Ints, rows: Ints, held: Slab, before: Micros) -> None:
+        """Take what is dated in (before, the edge] out of a window; the rest was overtaken by a correction."""
+        code, at = held.code[place, rows], held.at[place, rows]
+        gone = np.flatnonzero((code >= 0) & (code != OPEN) & (at > before) & (at <= self._edges[slot]))
+        place, rows = place[gone], rows[gone]
+        cell = self._cell(scope, place, held.mode[rows]) + slot * CELLS
+        self._sum(cell, code[gone], held.value[place, rows], held.flags[place, rows], -1)
+
+    def skip(self, clock: Micros) -> None:
+        """Set the windows' edges before anything was put."""
+        self._edges = [clock - length for length in _LENGTHS]
+
+    def edge(self, slot: int) -> Micros:
         """The edge of a rolling window: it holds what is dated after it."""
-        return self._edges[tuple(ROLLING).index(window)]
+        return self._edges[slot]
 
-    def drop(self, window: str) -> None:
-        """Forget a calendar period's tallies."""
-        for cell in [cell for cell in self.tallies if cell[2] == window]:
-            del self.tallies[cell]
-            self.dirty.discard(cell)
+    def drop(self, slot: int) -> None:
+        """Forget a calendar period's sums; its slot may serve another."""
+        first, end = slot * CELLS, (slot + 1) * CELLS
+        if end <= len(self._sums):
+            self._sums[first:end] = 0
+            self._histograms.drop(first, end)
+            self.dirty[first:end] = False
+            self.stale[slot] = False
+
+    # Figures
+
+    def stats(self, cells: Ints) -> Stats:
+        """What stands in cells."""
+        found = np.empty((cells.size, WIDTH), np.int64)
+        found[:, :SUMS] = self._sums[cells]
+        found[:, SUMS:] = self._histograms.percentiles(cells, found[:, MEASURED], PERCENTS)
+        return found
+
+    def bins(self, cell: int) -> dict[int, int]:
+        """The histogram of a cell, sparse: value to count."""
+        return self._histograms.bins(cell)

@@ -1,7 +1,4 @@
-"""Figures of many groups at once, from columns: counts by bincount, percentiles by one sort.
-
-Nearest rank, exact.
-"""
+"""Figures of many cells at once: counts by bincount, percentiles by one sort. Nearest rank, exact."""
 
 from __future__ import annotations
 
@@ -24,13 +21,30 @@ from streams.agency.contributions import (
 )
 
 Stats = npt.NDArray[np.int64]
-"""One row a cell (mode, group), one column a number."""
+"""One row a cell, one column a number."""
 
-_CODES = EXCLUDED + len(REASONS)
-_BOUND, _WITHIN, _LATE, _P50, _P90, _P95 = range(_CODES, _CODES + 6)
-_STANDING = _P95 + 1
-WIDTH = _STANDING + len(STANDINGS) - 1
-"""Columns of ``Stats``: counts by code, bound, within, late, three percentiles, standing by kind."""
+CODES = EXCLUDED + len(REASONS)
+FLAGGED = CODES
+"""The first column after the counts by code: bound, within, late, then standing by kind."""
+STANDING = FLAGGED + 3
+SUMS = STANDING + len(STANDINGS) - 1
+"""How many columns are counts; after them come p50, p90 and p95."""
+PERCENTS = (50, 90, 95)
+WIDTH = SUMS + len(PERCENTS)
+
+FLAG_COLUMNS = tuple(
+    np.array(columns, np.int64)
+    for columns in (
+        [
+            *([FLAGGED] if flags & BOUND else []),
+            *([FLAGGED + 1] if flags & WITHIN else []),
+            *([FLAGGED + 2] if flags & LATE else []),
+            *([STANDING + (flags >> STANDING_SHIFT) - 1] if flags >> STANDING_SHIFT else []),
+        ]
+        for flags in range(len(STANDINGS) << STANDING_SHIFT)
+    )
+)
+"""Flags to the columns they count in."""
 
 
 def tabulate(
@@ -41,7 +55,7 @@ def tabulate(
     value: npt.NDArray[np.int32],
     flags: npt.NDArray[np.uint8],
 ) -> Stats:
-    """The stats of every cell; cell ``m * groups + g`` is of mode ``MODE_NAMES[m]`` and group ``g``.
+    """The stats of every cell; cell ``g * len(MODE_NAMES) + m`` is of group ``g`` and mode ``MODE_NAMES[m]``.
 
     Args:
         mode: the place of each row's mode in ``MODE_NAMES``.
@@ -53,21 +67,20 @@ def tabulate(
     """
     cells = len(MODE_NAMES) * groups
     stats = np.zeros((cells, WIDTH), np.int64)
-    stats[:, _P50 : _P95 + 1] = -1
+    stats[:, SUMS:] = -1
     if not code.size:
         return stats
-    cell = mode.astype(np.int64) * groups
+    cell = mode.astype(np.int64)
     if group is not None:
-        cell += group
-    stats[:, :_CODES] = np.bincount(cell * _CODES + code, minlength=cells * _CODES).reshape(cells, _CODES)
+        cell += group.astype(np.int64) * len(MODE_NAMES)
+    stats[:, :CODES] = np.bincount(cell * CODES + code, minlength=cells * CODES).reshape(cells, CODES)
     flagged = np.flatnonzero(flags)
     if flagged.size:
-        there, raised = cell[flagged], flags[flagged]
-        for column, bit in ((_BOUND, BOUND), (_WITHIN, WITHIN), (_LATE, LATE)):
-            stats[:, column] = np.bincount(there[raised & bit > 0], minlength=cells)
-        standing = raised >> STANDING_SHIFT
-        for kind in range(1, len(STANDINGS)):
-            stats[:, _STANDING + kind - 1] = np.bincount(there[standing == kind], minlength=cells)
+        kinds = len(FLAG_COLUMNS)
+        raised = np.bincount(cell[flagged] * kinds + flags[flagged], minlength=cells * kinds)
+        raised = raised.reshape(cells, kinds)
+        for kind in np.flatnonzero(raised.any(axis=0)).tolist():
+            stats[:, FLAG_COLUMNS[kind]] += raised[:, kind, None]
     _percentiles(stats, cell, code, value)
     return stats
 
@@ -75,38 +88,40 @@ def tabulate(
 def _percentiles(
     stats: Stats, cell: npt.NDArray[np.int64], code: npt.NDArray[np.int8], value: npt.NDArray[np.int32]
 ) -> None:
-    measured = code == MEASURED
-    ordered = (cell[measured] << 32) | value[measured].astype(np.int64)
+    measured = np.flatnonzero(code == MEASURED)
+    ordered = (cell[measured] << 32) | value[measured]
     ordered.sort()
     n = stats[:, MEASURED]
     there = np.flatnonzero(n)
     starts = np.cumsum(n)[there] - n[there]
-    for column, percent in ((_P50, 50), (_P90, 90), (_P95, 95)):
+    for column, percent in enumerate(PERCENTS, SUMS):
         rank = -(-percent * n[there] // 100)
         stats[there, column] = ordered[starts + rank - 1] & 0xFFFFFFFF
 
 
 def is_empty(stats: Stats) -> npt.NDArray[np.bool_]:
     """Which cells have nothing in them."""
-    return np.asarray(stats[:, :_CODES].sum(axis=1) == 0)
+    return ~stats[:, :CODES].any(axis=1)
 
 
 def fill(figure: FigureRecord, numbers: list[int], excluded: dict[str, int]) -> FigureRecord:
     """Write one cell's stats, and what of it is excluded, into a figure."""
     figure.n, figure.open, figure.merged = numbers[MEASURED], numbers[OPEN], numbers[MERGED]
-    figure.bound, figure.within, figure.late = numbers[_BOUND : _LATE + 1]
-    figure.p50, figure.p90, figure.p95 = numbers[_P50 : _P95 + 1]
+    figure.bound, figure.within, figure.late = numbers[FLAGGED:STANDING]
+    figure.p50, figure.p90, figure.p95 = numbers[SUMS:]
     if excluded:
         figure.excluded = excluded
-    if any(numbers[_STANDING:]):
-        figure.standing = {STANDINGS[i + 1]: count for i, count in enumerate(numbers[_STANDING:]) if count}
+    if any(numbers[STANDING:SUMS]):
+        figure.standing = {
+            STANDINGS[i + 1]: count for i, count in enumerate(numbers[STANDING:SUMS]) if count
+        }
     return figure
 
 
 def exclusions(stats: Stats) -> list[dict[str, int]]:
     """Of each cell, the reasons of what is excluded and how many, in the order of ``REASONS``."""
     found: list[dict[str, int]] = [{} for _ in range(len(stats))]
-    counts = stats[:, EXCLUDED:_CODES]
+    counts = stats[:, EXCLUDED:CODES]
     cells, reasons = np.nonzero(counts)
     for cell, reason, count in zip(
         cells.tolist(), reasons.tolist(), counts[cells, reasons].tolist(), strict=True

@@ -2,68 +2,128 @@
 
 from __future__ import annotations
 
-from schemas.records import ResponseRecord, UnitRecord
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from schemas.records import UnitRecord
 from schemas.times import Micros
 from schemas.vocabulary import UNIT_MILESTONES, IncidentState
+from streams.agency.columns import Slab
+from streams.agency.reading import ResponseRead, milestones_of
 
 _ORDER = {name: index for index, name in enumerate(UNIT_MILESTONES)}
+_OPEN, _ENDED = IncidentState.OPEN.value, IncidentState.ENDED.value
 AVAILABLE = "available"
 
 
+class _Working(NamedTuple):
+    """An open response: the latest by dispatch, then by incident, says what its unit is doing."""
+
+    dispatched: Micros
+    incident_id: str
+    since: Micros
+    status: str
+    unit_type: str
+
+
 class Units:
-    """The units of one agency.
+    """The units of one agency. When one became available is found in the columns: the latest end held.
 
     Attributes:
         dirty: units whose record may have changed since the caller last emptied this set.
     """
 
     def __init__(self) -> None:
-        self._open: dict[str, dict[str, ResponseRecord]] = {}
-        self._ended: dict[str, tuple[Micros, str]] = {}
+        self._open: dict[str, dict[bytes, _Working]] = {}
+        self._codes: dict[str, int] = {}
+        self._names: list[str] = []
+        self._types: dict[str, int] = {}
+        self._type_names: list[str] = []
         self.dirty: set[str] = set()
 
-    def take(self, key: str, record: ResponseRecord) -> None:
-        """Remember a response while it is open; of an ended one only when it ended."""
-        unit = record.unit_id
-        working = self._open.get(unit)
-        if record.state == IncidentState.OPEN.value:
-            self._open.setdefault(unit, {})[key] = record
-            self.dirty.add(unit)
-            return
-        ended = max(record.ended_at, record.closed_at)
-        if record.state == IncidentState.ENDED.value and ended >= self._ended.get(unit, (0, ""))[0]:
-            unit_type = record.place.unit_type if record.place is not None else ""
-            self._ended[unit] = (ended, unit_type)
-            self.dirty.add(unit)
-        if working is not None and working.pop(key, None) is not None:
-            self.dirty.add(unit)
+    def take(self, key: bytes, record: ResponseRead) -> tuple[int, int, Micros]:
+        """Remember a response while it is open.
 
-    def record(self, agency_id: str, unit: str, as_of: Micros) -> UnitRecord:
-        """The unit's record: the latest milestone of the latest of its open responses, else available."""
+        Returns:
+            What the columns hold of it: the codes of its unit and unit type, and when it ended, 0 where it
+            has not.
+        """
+        unit = record.unit_id
+        self.dirty.add(unit)
+        code = self._codes.get(unit)
+        if code is None:
+            code = self._codes[unit] = len(self._names)
+            self._names.append(unit)
+        name = record.place.unit_type if record.place is not None else ""
+        unit_type = self._types.get(name)
+        if unit_type is None:
+            unit_type = self._types[name] = len(self._type_names)
+            self._type_names.append(name)
+        if record.state == _OPEN:
+            self._open.setdefault(unit, {})[key] = _working(record, name)
+        else:
+            self._end(unit, key)
+        ended = max(record.ended_at, record.closed_at) if record.state == _ENDED else 0
+        return code, unit_type, ended
+
+    def _end(self, unit: str, key: bytes) -> None:
         working = self._open.get(unit)
-        if not working:
-            since, unit_type = self._ended.get(unit, (0, ""))
-            return UnitRecord(
-                agency_id=agency_id,
-                unit_id=unit,
-                status=AVAILABLE,
-                since=since,
-                unit_type=unit_type,
-                as_of=as_of,
-            )
-        latest = max(
-            working.values(), key=lambda r: (r.milestones.get("dispatch", r.began_at), r.incident_id)
-        )
-        since, _, status = max(
-            ((at, _ORDER[name], name) for name, at in latest.milestones.items() if name in _ORDER),
-            default=(latest.began_at, 0, "dispatch"),
-        )
-        return UnitRecord(
-            agency_id=agency_id,
-            unit_id=unit,
-            status=status,
-            since=since,
-            incident_id=latest.incident_id,
-            unit_type=latest.place.unit_type if latest.place is not None else "",
-            as_of=as_of,
-        )
+        if working is not None and working.pop(key, None) is not None and not working:
+            del self._open[unit]
+
+    def forget(self, keys: Iterable[bytes], codes: Iterable[int]) -> None:
+        """Responses are no longer kept: their keys, and their units' codes as ``take`` gave them."""
+        for key, code in zip(keys, codes, strict=True):
+            unit = self._names[code]
+            self.dirty.add(unit)
+            self._end(unit, key)
+
+    def records(self, agency_id: str, as_of: Micros, responses: Slab) -> list[tuple[str, UnitRecord | None]]:
+        """What the dirty units do, which are clean then; None where no response of a unit is held any more."""
+        units, self.dirty = sorted(self.dirty), set()
+        resting = self._rested([unit for unit in units if unit not in self._open], responses)
+        found: list[tuple[str, UnitRecord | None]] = []
+        for unit in units:
+            working = self._open.get(unit)
+            if working is None and unit not in resting:
+                found.append((unit, None))
+                continue
+            record = UnitRecord(agency_id=agency_id, unit_id=unit, status=AVAILABLE, since=0, as_of=as_of)
+            if working is not None:
+                latest = max(working.values())
+                record.status, record.since = latest.status, latest.since
+                record.incident_id, record.unit_type = latest.incident_id, latest.unit_type
+            else:
+                record.since, record.unit_type = resting[unit]
+            found.append((unit, record))
+        return found
+
+    def _rested(self, units: list[str], responses: Slab) -> dict[str, tuple[Micros, str]]:
+        """Of units without an open response: when the last one ended, and the type it was sent as."""
+        if not units:
+            return {}
+        asked = np.zeros(len(self._names) + 1, np.bool_)  # the last is what -1, a free row, finds
+        asked[[self._codes[unit] for unit in units]] = True
+        rows = np.flatnonzero(asked[responses.unit])
+        code, ended = responses.unit[rows], responses.ended[rows]
+        latest = np.zeros(asked.size, np.int64)
+        np.maximum.at(latest, code, ended)
+        best = dict.fromkeys(np.unique(code).tolist(), (0, ""))
+        last = np.flatnonzero((ended > 0) & (ended == latest[code]))
+        names = [self._type_names[t] for t in responses.unit_type[rows[last]].tolist()]
+        for unit, at, name in zip(code[last].tolist(), ended[last].tolist(), names, strict=True):
+            best[unit] = max(best[unit], (at, name))
+        return {unit: best[c] for unit in units if (c := self._codes[unit]) in best}
+
+
+def _working(record: ResponseRead, unit_type: str) -> _Working:
+    """The latest milestone of an open response."""
+    milestones = milestones_of(record.milestones)
+    since, _, status = max(
+        ((at, _ORDER[name], name) for name, at in milestones.items() if name in _ORDER),
+        default=(record.began_at, 0, "dispatch"),
+    )
+    dispatched = milestones.get("dispatch", record.began_at)
+    return _Working(dispatched, record.incident_id, since, status, unit_type)
