@@ -8,7 +8,7 @@ transaction (DESIGN.md, Exactly once).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 Pair = tuple[bytes, bytes | None]
@@ -72,10 +72,12 @@ class Logic(Protocol):
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Join one batch. The position record, if the stage has one, is among what is returned."""
 
-    def tick(self) -> list[Send]:
+    def tick(self) -> Iterable[Send]:
         """What was put off.
 
-        Called about once a second, and before a commit that ends a partition's ownership.
+        Called about once a second, and before a commit that ends a partition's ownership. What it returns may
+        be made as it is asked for, with batches applied in between; one that is not asked to its end is
+        dropped, and the next says what it did not.
         """
 
 

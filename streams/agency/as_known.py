@@ -17,7 +17,7 @@ from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_key
 from schemas.times import Micros
 from streams.agency.columns import MODE_NAMES, Columns, Names
 from streams.agency.contributions import INCIDENT, INTERVALS, OPEN, RESPONSE, contributions, groups
-from streams.agency.tabulate import exclusions, fill, is_empty, tabulate
+from streams.agency.tabulate import is_empty, numbered, tabulate
 from streams.agency.windows import Windows, kind
 
 
@@ -90,26 +90,26 @@ def _figures(
     running = ~dated[rows]
     codes = np.where(running, OPEN, code[rows]).astype(np.int8)
     flags = np.where(running, 0, held.flags[place][rows]).astype(np.uint8)
-    for index, by in enumerate(BREAKDOWNS):
-        names = ["all"] if by == "all" else ground.names[index - 1].names
-        if not names:
-            continue
-        group = None if by == "all" else held.group[index - 1][rows]
-        stats = tabulate(held.mode[rows], group, len(names), codes, held.value[place][rows], flags)
-        cells = np.flatnonzero(~is_empty(stats))
-        there = stats[cells]
-        for cell, numbers, excluded in zip(cells.tolist(), there.tolist(), exclusions(there), strict=True):
-            mode, name = MODE_NAMES[cell % len(MODE_NAMES)], names[cell // len(MODE_NAMES)]
-            figure = FigureRecord(
-                series=series_key(ground.agency.id, interval, mode, window, by, name),
-                agency_id=ground.agency.id,
-                interval=interval,
-                mode=mode,
-                window=window,
-                by=by,
-                group=name,
-                as_of=as_of,
-                edition=EDITION.edition,
-                simulated=ground.simulated,
-            )
-            yield fill(figure, numbers, excluded)
+    if not rows.size:
+        return
+    grouped = np.vstack([np.zeros((1, rows.size), np.int16), held.group[:, rows]])
+    names = [["all"], *(names.names for names in ground.names)]
+    sizes = [len(each) for each in names]
+    stats = tabulate(held.mode[rows], grouped, sizes, codes, held.value[place][rows], flags)
+    of = [(by, group) for by, those in zip(BREAKDOWNS, names, strict=True) for group in those]
+    cells = np.flatnonzero(~is_empty(stats))
+    for cell, numbers in zip(cells.tolist(), numbered(stats[cells]), strict=True):
+        mode, (by, name) = MODE_NAMES[cell % len(MODE_NAMES)], of[cell // len(MODE_NAMES)]
+        yield FigureRecord(
+            series=series_key(ground.agency.id, interval, mode, window, by, name),
+            agency_id=ground.agency.id,
+            interval=interval,
+            mode=mode,
+            window=window,
+            by=by,
+            group=name,
+            as_of=as_of,
+            edition=EDITION.edition,
+            simulated=ground.simulated,
+            **numbers._asdict(),
+        )

@@ -7,19 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from schemas import keys
 from schemas.agency import Agency
 from schemas.definitions import EDITION
 from schemas.records import FigureRecord, UnitRecord
-from schemas.series import CALENDAR, ROLLING, series_key, series_parts
+from schemas.series import CALENDAR, ROLLING, series_key
 from schemas.times import DAY, HOUR, Micros
-from streams.agency.breakdowns import GROUPED, Breakdowns, Changed
+from streams.agency.breakdowns import GROUPED, Breakdowns
 from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
 from streams.agency.contributions import INTERVALS, RESPONSE, contributions, groups, over
 from streams.agency.due import Due
 from streams.agency.histograms import Ints
-from streams.agency.reading import Read, ResponseRead
+from streams.agency.reading import Read, ResponseRead, place_of
 from streams.agency.running import CELLS, MODES, NAMES, ROLLING_SLOTS, Running
-from streams.agency.tabulate import exclusions, fill, is_empty
+from streams.agency.tabulate import Stats, is_empty, numbered
 from streams.agency.units import Units
 from streams.agency.windows import Windows, kind
 
@@ -34,6 +35,13 @@ _WITH_BINS = frozenset(_ROLLING_NAMES.index(window) for window in ("24h", "30d")
 _UNKNOWN = (len(MODE_NAMES) - 1, 0, 0, 0, 0, 0, 0)
 _NO_PERIODS = (-1,) * len(CALENDAR)
 _NO_UNIT = (-1, -1, 0)
+
+
+_PLACES_MAX = 20_000
+"""Different places whose meaning is kept: a few MB."""
+
+_Where = tuple[tuple[int, ...] | None, str]
+"""Mode and groups of a place as codes, None before a record counted there; and its unit type."""
 
 
 class Told(NamedTuple):
@@ -70,6 +78,7 @@ class Book:
         self._running = Running()
         self._names = [Names() for _ in GROUPED]
         self._breakdowns = Breakdowns(self._columns, self._running, self._names)
+        self._places: dict[bytes, _Where] = {}
         self._windows = Windows(agency)
         self._unfinished = np.zeros(64, np.int64)
         self._standing = np.zeros(0, np.bool_)
@@ -84,6 +93,7 @@ class Book:
     def take(self, scope: str, found: Iterable[tuple[bytes, Read]]) -> int:
         """Take records, of each key one; the highest revision of a key wins. Returns how many were news."""
         columns, agency, clock, news = self._columns[scope], self.agency, self.clock, 0
+        places = self._places
         for key, record in found:
             forget_at = max(record.closed_at, record.began_at, record.call_at, record.merged_at) + KEPT
             row = columns.rows.get(key)
@@ -98,27 +108,39 @@ class Book:
             news += 1
             if record.simulated:
                 self._simulated = True
-            unit = self.units.take(key, record) if isinstance(record, ResponseRead) else _NO_UNIT
-            adds, where, periods = contributions(record, scope, agency), _UNKNOWN, _NO_PERIODS
+            raw = bytes(record.place)
+            where = places.get(raw)
+            if where is None:
+                where = self._where(raw)
+            unit = self.units.take(key, record, where[1]) if isinstance(record, ResponseRead) else _NO_UNIT
+            adds, codes, periods = contributions(record, scope, agency), _UNKNOWN, _NO_PERIODS
             if adds is not None:
-                where = self._where(record)
+                codes = where[0] or self._codes(raw)
                 if record.call_at:
                     periods = self._windows.of(record.call_at, clock)
-            columns.stage(row, adds, (*where, *periods, record.began_at, forget_at, over(record), *unit))
+            columns.stage(row, adds, (*codes, *periods, record.began_at, forget_at, over(record), *unit))
         if news:
             self._settle(scope)
         return news
 
-    def _where(self, record: Read) -> tuple[int, ...]:
-        """Mode and groups of a record, as codes."""
-        place = record.place
+    def _where(self, raw: bytes) -> _Where:
+        """What a place means, kept for the next record of the same place."""
+        if len(self._places) >= _PLACES_MAX:
+            self._places.clear()
+        place = place_of(raw)
+        self._places[raw] = None, "" if place is None else place.unit_type
+        return self._places[raw]
+
+    def _codes(self, raw: bytes) -> tuple[int, ...]:
+        """Mode and groups of a place, as codes: given when a record counts there for the first time."""
+        place = place_of(raw)
         if place is None:
-            return (_UNKNOWN[0], *(names.code("UNKNOWN") for names in self._names))
-        codes = [MODE_NAMES.index(place.mode)]
-        for names, group in zip(self._names, groups(place), strict=True):
-            code = names.codes.get(group)
-            codes.append(names.code(group) if code is None else code)
-        return tuple(codes)
+            codes = (_UNKNOWN[0], *(names.code("UNKNOWN") for names in self._names))
+        else:
+            those = zip(self._names, groups(place), strict=True)
+            codes = (MODE_NAMES.index(place.mode), *(names.code(group) for names, group in those))
+        self._places[raw] = codes, self._places[raw][1]
+        return codes
 
     def _settle(self, scope: str) -> None:
         """Write what was staged, take back what the records contributed, add what they contribute now.
@@ -255,40 +277,54 @@ class Book:
         news = there | self._standing[cells]
         self._standing[cells] = there
         cells, stats, there = cells[news], stats[news], there[news]
-        for cell, numbers, excluded, stands in zip(
-            cells.tolist(), stats.tolist(), exclusions(stats), there.tolist(), strict=True
-        ):
-            slot, rest = divmod(cell, CELLS)
-            number, mode = divmod(rest, MODES)
-            figure = fill(
-                self._figure(NAMES[number], MODE_NAMES[mode], self._window(slot), "all", "all"),
-                numbers,
-                excluded,
+        slots, rest = np.divmod(cells, CELLS)
+        for slot in np.flatnonzero(np.bincount(slots)).tolist():
+            of = np.flatnonzero(slots == slot)
+            places = [divmod(place, MODES) for place in rest[of].tolist()]
+            who = [(NAMES[number], MODE_NAMES[mode], "all", "all") for number, mode in places]
+            found = self._figures(self._window(slot), who, stats[of])
+            for cell, figure, stands in zip(cells[of].tolist(), found, there[of].tolist(), strict=True):
+                if histogram and slot in _WITH_BINS and stands:
+                    figure.histogram = running.bins(cell)
+                yield Told(figure.series, figure, not stands)
+
+    def _figures(
+        self, window: str, who: list[tuple[str, str, str, str]], stats: Stats
+    ) -> Iterator[FigureRecord]:
+        """Figures of one window: (interval, mode, breakdown, group) of each, and its stats."""
+        clock, agency_id, edition = self.clock, self.agency.id, EDITION.edition
+        assert clock is not None
+        first, final, simulated = keys.part(agency_id), window in self._final, self._simulated
+        for (interval, mode, by, group), numbers in zip(who, numbered(stats), strict=True):
+            yield FigureRecord(
+                series=f"{first}/{interval}/{mode}/{window}/{by}/{keys.part(group)}",
+                agency_id=agency_id,
+                interval=interval,
+                mode=mode,
+                window=window,
+                by=by,
+                group=group,
+                as_of=clock,
+                edition=edition,
+                n=numbers.n,
+                open=numbers.open,
+                merged=numbers.merged,
+                bound=numbers.bound,
+                within=numbers.within,
+                late=numbers.late,
+                p50=numbers.p50,
+                p90=numbers.p90,
+                p95=numbers.p95,
+                excluded=numbers.excluded,
+                standing=numbers.standing,
+                final=final,
+                simulated=simulated,
             )
-            if histogram and slot in _WITH_BINS and stands:
-                figure.histogram = running.bins(cell)
-            yield Told(figure.series, figure, gone=not stands)
 
     def _window(self, slot: int) -> str:
         if slot < ROLLING_SLOTS:
             return _ROLLING_NAMES[slot]
         return self._windows.name(slot - ROLLING_SLOTS)
-
-    def _figure(self, interval: str, mode: str, window: str, by: str, group: str) -> FigureRecord:
-        assert self.clock is not None
-        return FigureRecord(
-            series=series_key(self.agency.id, interval, mode, window, by, group),
-            agency_id=self.agency.id,
-            interval=interval,
-            mode=mode,
-            window=window,
-            by=by,
-            group=group,
-            as_of=self.clock,
-            edition=EDITION.edition,
-            final=window in self._final,
-            simulated=self._simulated,
-        )
 
     # Out: the breakdowns
 
@@ -308,23 +344,14 @@ class Book:
             again = (slot, number) in self._again
             self._again.discard((slot, number))
             which = -1 if slot < ROLLING_SLOTS else kind(window)
-            found: list[Told] = []
-            for changed in self._breakdowns.changed(number, slot, which, all_=again):
-                found.extend(self._tell(NAMES[number], window, changed))
-            yield found
-
-    def _tell(self, interval: str, window: str, changed: Changed) -> Iterator[Told]:
-        names, by = self._names[changed.by].names, GROUPED[changed.by]
-        for cell, numbers, excluded, gone in zip(
-            changed.cells.tolist(),
-            changed.stats.tolist(),
-            exclusions(changed.stats),
-            changed.gone.tolist(),
-            strict=True,
-        ):
-            group, mode = divmod(cell, MODES)
-            figure = self._figure(interval, MODE_NAMES[mode], window, by, names[group])
-            yield Told(figure.series, fill(figure, numbers, excluded), gone=gone)
+            changed = self._breakdowns.changed(number, slot, which, all_=again)
+            if changed is not None:
+                who = [(NAMES[number], mode, GROUPED[by], group) for by, group, mode in changed.cells]
+                found = self._figures(window, who, changed.stats)
+                yield [
+                    Told(figure.series, figure, gone)
+                    for figure, gone in zip(found, changed.gone.tolist(), strict=True)
+                ]
 
     # Out: units
 
@@ -385,21 +412,11 @@ class Book:
             for interval, mode, by, group in (*whole, *self._breakdowns.series(slot))
         ]
 
-    def stands(self, series: str) -> bool:
-        """Whether a figure of this agency stands."""
-        _, interval, mode, window, by, group = series_parts(series)
-        if window in ROLLING:
-            slot = _ROLLING_NAMES.index(window)
-        elif window in self._windows.codes:
-            slot = ROLLING_SLOTS + self._windows.codes[window]
-        else:
-            return False
-        if by != "all":
-            return self._breakdowns.stands(slot, interval, mode, by, group)
-        if interval not in NAMES or mode not in MODE_NAMES:
-            return False
-        cell = slot * CELLS + NAMES.index(interval) * MODES + MODE_NAMES.index(mode)
-        return cell < self._standing.size and bool(self._standing[cell])
+    def standing(self) -> set[str]:
+        """All series of this agency that stand."""
+        rolling = [(slot, window) for slot, window in enumerate(_ROLLING_NAMES)]
+        calendar = [(ROLLING_SLOTS + code, name) for name, code in self._windows.codes.items()]
+        return {series for slot, name in (*rolling, *calendar) for series in self._series(slot, name)}
 
     @property
     def rejected_labels(self) -> int:
@@ -416,4 +433,3 @@ class Book:
         """Memory of the figures' ground and sums, keys apart, about."""
         columns = sum(columns.nbytes for columns in self._columns.values())
         return columns + self._running.nbytes + self._breakdowns.nbytes
-

@@ -1,5 +1,6 @@
-"""The figures of the breakdowns: made anew from the columns, a window of an interval at a time, and compared
-with what was told last.
+"""The figures of the breakdowns: made anew from the columns, a window of an interval at a time.
+
+Told is what differs from what was told last.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from schemas.series import BREAKDOWNS
 from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
 from streams.agency.contributions import INTERVALS, OPEN
 from streams.agency.running import FIRST, MODES, NAMES, ROLLING_SLOTS, Running
-from streams.agency.tabulate import WIDTH, Stats, is_empty, tabulate
+from streams.agency.tabulate import SUMS, WIDTH, Stats, is_empty, tabulate
 
 GROUPED = BREAKDOWNS[1:]
 
@@ -22,42 +23,43 @@ Rows = npt.NDArray[np.int64]
 
 
 class Changed(NamedTuple):
-    """Cells of one breakdown of one window of one interval that changed.
+    """Figures of one window of one interval that changed.
 
     Attributes:
-        by: the place in ``GROUPED``.
-        cells: see ``streams.agency.tabulate``.
+        cells: (breakdown's place in ``GROUPED``, group, mode) of each.
         stats: what stands in them now, a row a cell.
         gone: which of them nothing is in any more.
     """
 
-    by: int
-    cells: Rows
+    cells: list[tuple[int, str, str]]
     stats: Stats
     gone: npt.NDArray[np.bool_]
 
 
 class _Told(NamedTuple):
-    """What was told last: the cells with something in them, and of their stats the columns that say anything."""
+    """What was told last: the cells that held something, and of their stats the columns that say anything."""
 
+    sizes: tuple[int, ...]
     cells: npt.NDArray[np.int32]
     columns: npt.NDArray[np.int8]
     numbers: npt.NDArray[np.int32]
 
-    def whole(self, cells: int) -> Stats:
-        stats = np.zeros((cells, WIDTH), np.int64)
-        stats[:, WIDTH - 3 :] = -1
-        stats[self.cells[:, None], self.columns] = self.numbers
+    def whole(self, sizes: tuple[int, ...]) -> Stats:
+        stats = np.zeros((sum(sizes) * MODES, WIDTH), np.int64)
+        stats[:, SUMS:] = -1
+        cells = self.cells
+        if sizes != self.sizes:  # a breakdown has more groups now
+            ends, now = np.cumsum(self.sizes), np.cumsum((0, *sizes[:-1]))
+            by = np.searchsorted(ends, cells // MODES, side="right")
+            cells = cells + (now - (ends - self.sizes))[by] * MODES
+        stats[cells[:, None], self.columns] = self.numbers
         return stats
 
 
-def _told(stats: Stats) -> _Told | None:
-    cells = np.flatnonzero(~is_empty(stats))
-    if not cells.size:
-        return None
-    there = stats[cells]
-    columns = np.flatnonzero((there != 0).any(axis=0))
-    return _Told(cells.astype(np.int32), columns.astype(np.int8), there[:, columns].astype(np.int32))
+def _told(sizes: tuple[int, ...], stats: Stats, there: Rows) -> _Told:
+    stats = stats[there]
+    columns = np.flatnonzero(stats.any(axis=0))
+    return _Told(sizes, there.astype(np.int32), columns.astype(np.int8), stats[:, columns].astype(np.int32))
 
 
 class Breakdowns:
@@ -73,10 +75,10 @@ class Breakdowns:
         self._columns = columns
         self._running = running
         self._names = names
-        self._told: dict[int, dict[tuple[int, int], _Told]] = {}
+        self._told: dict[int, dict[int, _Told]] = {}
 
-    def changed(self, number: int, slot: int, kind: int, *, all_: bool = False) -> Iterator[Changed]:
-        """Tell one window of one interval again.
+    def changed(self, number: int, slot: int, kind: int, *, all_: bool = False) -> Changed | None:
+        """Make one window of one interval anew; what of it is to be told.
 
         Args:
             number: the interval's.
@@ -84,35 +86,34 @@ class Breakdowns:
             kind: which of ``CALENDAR`` it is, -1 of a rolling one.
             all_: tell every cell that holds something, changed or not.
         """
+        sizes = tuple(len(names.names) for names in self._names)
+        if not sum(sizes):
+            return None
         scope = next(s for s in INTERVALS if FIRST[s] <= number < FIRST[s] + len(INTERVALS[s]))
         held, place = self._columns[scope].held, number - FIRST[scope]
         rows = self._rows(held, place, slot, kind)
-        code, value, flags = held.code[place][rows], held.value[place][rows], held.flags[place][rows]
-        mode = held.mode[rows]
+        stats = tabulate(
+            held.mode[rows],
+            held.group[:, rows],
+            sizes,
+            held.code[place][rows],
+            held.value[place][rows],
+            held.flags[place][rows],
+        )
         told = self._told.setdefault(slot, {})
-        for by, names in enumerate(self._names):
-            if not names.names:
-                continue
-            stats = tabulate(mode, held.group[by][rows], len(names.names), code, value, flags)
-            before = told.get((number, by))
-            if before is None:
-                changed = empty = is_empty(stats)
-                changed = ~empty
-            else:
-                known, empty = before.whole(len(stats)), is_empty(stats)
-                changed = (known != stats).any(axis=1)
-                if all_:
-                    changed |= ~empty
-            now = _told(stats)
-            if now is not None:
-                told[number, by] = now
-            else:
-                told.pop((number, by), None)
-            cells = np.flatnonzero(changed)
-            if cells.size:
-                yield Changed(by, cells, stats[cells], empty[cells])
-        if not told:
-            del self._told[slot]
+        before, empty = told.get(number), is_empty(stats)
+        changed = ~empty if before is None else (before.whole(sizes) != stats).any(axis=1)
+        if all_:
+            changed |= ~empty
+        there = np.flatnonzero(~empty)
+        if there.size:
+            told[number] = _told(sizes, stats, there)
+        else:
+            told.pop(number, None)
+            if not told:
+                del self._told[slot]
+        cells = np.flatnonzero(changed)
+        return Changed(list(self._cells(sizes, cells)), stats[cells], empty[cells]) if cells.size else None
 
     def _rows(self, held: Slab, place: int, slot: int, kind: int) -> Rows:
         """The rows of an interval that a window holds."""
@@ -120,27 +121,24 @@ class Breakdowns:
         if slot < ROLLING_SLOTS:
             inside = held.at[place] > self._running.edge(slot)
             inside |= code == OPEN
-            inside &= code >= 0
         else:
             inside = held.period[kind] == slot - ROLLING_SLOTS
-            inside &= code >= 0
+        inside &= code >= 0
         return np.flatnonzero(inside)
+
+    def _cells(self, sizes: tuple[int, ...], cells: Rows) -> Iterator[tuple[int, str, str]]:
+        """Breakdown, group and mode of cells."""
+        ends = np.cumsum(sizes)
+        of = np.searchsorted(ends, cells // MODES, side="right")
+        groups = cells // MODES - (ends - sizes)[of]
+        for by, group, mode in zip(of.tolist(), groups.tolist(), (cells % MODES).tolist(), strict=True):
+            yield by, self._names[by].names[group], MODE_NAMES[mode]
 
     def series(self, slot: int) -> Iterator[tuple[str, str, str, str]]:
         """What stands of a window: (interval, mode, breakdown, group) of each figure."""
-        for (number, by), told in self._told.get(slot, {}).items():
-            names = self._names[by].names
-            for cell in told.cells.tolist():
-                yield NAMES[number], MODE_NAMES[cell % MODES], GROUPED[by], names[cell // MODES]
-
-    def stands(self, slot: int, interval: str, mode: str, by: str, group: str) -> bool:
-        """Whether a figure stands."""
-        if by not in GROUPED or interval not in NAMES or mode not in MODE_NAMES:
-            return False
-        place = GROUPED.index(by)
-        told = self._told.get(slot, {}).get((NAMES.index(interval), place))
-        code = self._names[place].codes.get(group)
-        return told is not None and code is not None and code * MODES + MODE_NAMES.index(mode) in told.cells
+        for number, told in self._told.get(slot, {}).items():
+            for by, group, mode in self._cells(told.sizes, told.cells.astype(np.int64)):
+                yield NAMES[number], mode, GROUPED[by], group
 
     def drop(self, slot: int) -> None:
         """Forget what was told of a window."""

@@ -50,8 +50,8 @@ class Slab(NamedTuple):
     """Rows of the columns, as arrays: one column a row, the first axis (where there are two) as it says.
 
     Attributes:
-        code, value, at, flags: by interval, see ``streams.agency.contributions``; code -1 where an interval is
-            not measured at all.
+        code, value, at, flags: by interval, see ``streams.agency.contributions``; code -1 where one is not
+            measured at all.
         mode: the place in ``MODE_NAMES``.
         group: by breakdown after ``all``, a code.
         period: by calendar window (day, shift, month), a code, -1 where there is none.
@@ -200,7 +200,10 @@ class Columns:
         if self.used > self.held.mode.size:
             size = self.used
             self.held = Slab._make(
-                [grown(column, column.ndim - 1, size, fill) for column, fill in zip(self.held, _EMPTY, strict=True)]
+                [
+                    grown(column, column.ndim - 1, size, fill)
+                    for column, fill in zip(self.held, _EMPTY, strict=True)
+                ]
             )
         old = self.held.take(rows)
         for column, content in zip(self.held, new, strict=True):

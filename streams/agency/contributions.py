@@ -25,6 +25,8 @@ INTERVALS: dict[str, tuple[str, ...]] = {
 }
 """Scope to its intervals; a contribution is known by its place here."""
 
+_PLACES = {scope: {name: place for place, name in enumerate(names)} for scope, names in INTERVALS.items()}
+
 REASONS: tuple[str, ...] = ("never_closed", *(r for r in EDITION.reasons if r != "never_closed"))
 
 MEASURED = 0
@@ -48,8 +50,10 @@ _OVER = frozenset({_MERGED, _VOID})
 _MEASURED_BITS = MEASURED + 1
 
 WORD_VALUE, WORD_FLAGS, WORD_CODE = 16, 8, 0
-"""A contribution as one integer: value + 1 from bit 16 on, flags from bit 8 on, code + 1 below. 0 stands where
-an interval is not measured at all."""
+"""A contribution as one integer: value + 1 from bit 16 on, flags from bit 8 on, code + 1 below.
+
+0 stands where an interval is not measured at all.
+"""
 
 
 class _Contributing(Protocol):
@@ -98,28 +102,26 @@ def contributions(record: _Contributing, scope: str, agency: Agency) -> list[int
         als = agency.rules_at(record.call_at or record.began_at).measure_als
         merged = [_MERGED_WORD if als or interval != "travel_als" else 0 for interval in intervals]
         return merged + [record.merged_at if word else 0 for word in merged]
-    get = record.intervals.get
-    words, instants = [], []
-    for interval in intervals:
-        measure = get(interval)
-        if measure is None:
-            words.append(0)
-            instants.append(0)
+    places = _PLACES[scope]
+    size = len(intervals)
+    found = [0] * (2 * size)
+    for interval, measure in record.intervals.items():
+        place = places.get(interval)
+        if place is None:
             continue
         value = measure.value
         if value >= 0:
             flags = _STANDING[measure.standing]
             if measure.binding:
                 flags |= BOUND | WITHIN if value <= measure.limit else BOUND
-            words.append((value + 1) << WORD_VALUE | flags << WORD_FLAGS | _MEASURED_BITS)
-            instants.append(measure.at)
+            found[place] = (value + 1) << WORD_VALUE | flags << WORD_FLAGS | _MEASURED_BITS
+            found[place + size] = measure.at
         elif measure.reason:
-            words.append(_EXCLUDED[measure.reason, measure.standing, measure.binding])
-            instants.append(measure.at)
+            found[place] = _EXCLUDED[measure.reason, measure.standing, measure.binding]
+            found[place + size] = measure.at
         else:
-            words.append(_OPEN_WORD)
-            instants.append(0)
-    return words + instants
+            found[place] = _OPEN_WORD
+    return found
 
 
 def over(record: _Contributing) -> bool:

@@ -35,7 +35,10 @@ class Due:
         if not at.size:
             return
         buckets = at // self._width
-        order = np.argsort(buckets, kind="stable")
+        lowest = buckets.min()
+        apart = buckets - lowest
+        # Small integers are sorted by counting.
+        order = np.argsort(apart.astype(np.uint16) if apart.max() < 1 << 16 else apart, kind="stable")
         buckets, entries = buckets[order], entries[order]
         starts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
         ends = [*starts[1:].tolist(), buckets.size]
@@ -61,8 +64,9 @@ class Due:
         if not there:
             return np.empty(0, np.int64)
         found = [np.frombuffer(self._buckets[b], np.int64) for b in there]
-        entries = np.unique(np.concatenate(found))
+        entries = np.sort(np.concatenate(found), kind="stable")  # mostly in order as they are
         del found  # they are views, and a bucket that is looked at can't grow
+        entries = entries[np.diff(entries, prepend=-1) != 0]
         if last:
             for b in there:
                 if b < end:

@@ -1,7 +1,7 @@
 """Histograms of one-second bins, many at once: they merge by addition, forget by subtraction, and are exact.
 
-A histogram is cut into blocks of 128 s, and only blocks that ever held something have bins. A percentile walks
-the sums of the blocks and then one block, for all the histograms that are asked for at one go.
+A histogram is cut into blocks of 128 s, and only blocks that ever held something have bins. A percentile
+walks the sums of the blocks and then one block, for all the histograms that are asked for at one go.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Histograms:
         self._reach(int(cells.max()), int(blocks.max()))
         rows = self._of[cells]
         if rows.min() < 0:
-            self._open(np.unique(cells[rows < 0]))
+            self._open(once(cells[rows < 0], self._of))
             rows = self._of[cells]
         at = rows.astype(np.int64) * self._sums.shape[1] + blocks
         where = self._where.reshape(-1)
         bins = where[at]
         if bins.min() == 0:
-            missing = np.unique(at[bins == 0])
+            missing = once(at[bins == 0], where)
             where[missing] = self._take_bins(missing.size)
             bins = where[at]
         np.add.at(self._sums.reshape(-1), at, np.int32(sign))
@@ -129,6 +129,16 @@ class Histograms:
         if self._next_bins > len(self._bins):
             self._bins = grown(self._bins, 0, self._next_bins)
         return taken
+
+
+def once(places: Ints, table: npt.NDArray[np.int32]) -> Ints:
+    """Places of a table that is about to be written there, each once; sorting them would cost ten times this.
+
+    The table holds rubbish there afterwards.
+    """
+    numbers = np.arange(places.size, dtype=np.int32)
+    table[places] = numbers
+    return places[table[places] == numbers]
 
 
 def _walk(counts: npt.NDArray[np.int32], ranks: Ints) -> tuple[Ints, Ints]:

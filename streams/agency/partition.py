@@ -27,7 +27,7 @@ _Shown = dict[bytes, bytes]
 """By series, a figure's bytes."""
 
 _AS_OF = re.compile(rb'"as_of":-?\d+,')
-"""A figure's instant in its bytes: a quote within a string is escaped, so this is found in no group's name."""
+"""A figure's instant in its bytes: a quote in a string is escaped, so no group's name is found by this."""
 
 _NO_INCIDENT = b"//"
 """In every clock's key, and in no other's but that of an incident without a name."""
@@ -63,7 +63,7 @@ class Partition:
         self._layout = layout
         self._agencies = agencies
         self._books: dict[str, Book] = {}
-        # A third kind of record (``encounters``) that made figures of these kinds would be one more scope here,
+        # A third kind of record (``encounters``) that made figures of intervals would be one more scope here,
         # in contributions.INTERVALS and in reading.DECODERS. One that is counted otherwise has a book of its
         # own: ``_take_held`` gives it its records, ``_advance`` the clock, ``apply`` and ``tick`` ask it.
         self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
@@ -242,17 +242,14 @@ class Partition:
 
     def _sweep(self) -> None:
         """Take away series of an earlier life that are no longer held, once their agency's clock is known."""
-        for series in sorted(self._left_behind):
-            try:
-                agency_id = series_parts(series)[0]
-            except ValueError:
-                agency_id = ""
-            book = self._books.get(agency_id)
-            if book is not None and book.clock is None:
-                continue
-            self._left_behind.discard(series)
-            if book is None or not book.stands(series):
+        if not self._left_behind:
+            return
+        waiting = {a for a, book in self._books.items() if book.clock is None}
+        standing = set[str]().union(*(book.standing() for book in self._books.values()))
+        for series in sorted(self._left_behind - standing):
+            if _agency_of(series) not in waiting:
                 self._figures.append((series.encode(), None))
+        self._left_behind = {series for series in self._left_behind if _agency_of(series) in waiting}
 
     # Sends
 
@@ -318,3 +315,11 @@ def _unreadable(topic: str, key: bytes, exc: Exception) -> GenerationMismatch:
     return GenerationMismatch(
         f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
     )
+
+
+def _agency_of(series: str) -> str:
+    """Whose figure it is; nobody's where the key is none of ours."""
+    try:
+        return series_parts(series)[0]
+    except ValueError:
+        return ""

@@ -128,7 +128,7 @@ class Running:
         flagged = np.flatnonzero(flags)
         if flagged.size:
             there, raised = cell[flagged] * SUMS, flags[flagged]
-            for kind in np.unique(raised).tolist():
+            for kind in np.flatnonzero(np.bincount(raised)).tolist():
                 at = there[raised == kind]
                 for column in FLAG_COLUMNS[kind].tolist():
                     np.add.at(sums, at + column, one)
@@ -159,7 +159,7 @@ class Running:
                 self._let_go(slot, scope, place, rows, columns[scope].held, before)
 
     def _let_go(self, slot: int, scope: str, place: Ints, rows: Ints, held: Slab, before: Micros) -> None:
-        """Take what is dated in (before, the edge] out of a window; the rest was overtaken by a correction."""
+        """Take what is dated in (before, the edge] out of a window; corrections overtook the rest."""
         code, at = held.code[place, rows], held.at[place, rows]
         gone = np.flatnonzero((code >= 0) & (code != OPEN) & (at > before) & (at <= self._edges[slot]))
         place, rows = place[gone], rows[gone]

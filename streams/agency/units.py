@@ -43,8 +43,13 @@ class Units:
         self._type_names: list[str] = []
         self.dirty: set[str] = set()
 
-    def take(self, key: bytes, record: ResponseRead) -> tuple[int, int, Micros]:
+    def take(self, key: bytes, record: ResponseRead, unit_type: str) -> tuple[int, int, Micros]:
         """Remember a response while it is open.
+
+        Args:
+            key: the response's.
+            record: what is known of it now.
+            unit_type: the unit's, empty where nobody said.
 
         Returns:
             What the columns hold of it: the codes of its unit and unit type, and when it ended, 0 where it
@@ -56,17 +61,16 @@ class Units:
         if code is None:
             code = self._codes[unit] = len(self._names)
             self._names.append(unit)
-        name = record.place.unit_type if record.place is not None else ""
-        unit_type = self._types.get(name)
-        if unit_type is None:
-            unit_type = self._types[name] = len(self._type_names)
-            self._type_names.append(name)
+        type_code = self._types.get(unit_type)
+        if type_code is None:
+            type_code = self._types[unit_type] = len(self._type_names)
+            self._type_names.append(unit_type)
         if record.state == _OPEN:
-            self._open.setdefault(unit, {})[key] = _working(record, name)
+            self._open.setdefault(unit, {})[key] = _working(record, unit_type)
         else:
             self._end(unit, key)
         ended = max(record.ended_at, record.closed_at) if record.state == _ENDED else 0
-        return code, unit_type, ended
+        return code, type_code, ended
 
     def _end(self, unit: str, key: bytes) -> None:
         working = self._open.get(unit)
@@ -81,7 +85,7 @@ class Units:
             self._end(unit, key)
 
     def records(self, agency_id: str, as_of: Micros, responses: Slab) -> list[tuple[str, UnitRecord | None]]:
-        """What the dirty units do, which are clean then; None where no response of a unit is held any more."""
+        """What the dirty units do, which are clean then; None where no response of one is held any more."""
         units, self.dirty = sorted(self.dirty), set()
         resting = self._rested([unit for unit in units if unit not in self._open], responses)
         found: list[tuple[str, UnitRecord | None]] = []

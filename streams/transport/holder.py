@@ -75,7 +75,7 @@ class Holder:
                 owner.passed("after_fence")
             fenced = time.monotonic()
             self._moved()
-            records = await recover(owners, self.stage, self.settings, self._moved)
+            records = await recover(owners, self.stage, self.settings, self._moved, self._told)
         except asyncio.CancelledError:  # another rebalance began
             self.acquiring = False
             for owner in owners:
@@ -111,6 +111,9 @@ class Holder:
 
     def _moved(self) -> None:
         self.moves += 1
+
+    def _told(self, read: int, of: int) -> None:
+        self.log.info("recovering", stage=self.stage.name, read=read, of=of)
 
     def _whole(self, assigned: Iterable[Place]) -> list[int]:
         """The partitions, of which every source must have been assigned: they belong to one logic."""

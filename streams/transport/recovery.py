@@ -20,14 +20,26 @@ from streams.stage import Stage
 from streams.transport.fetch import fetched
 from streams.transport.owner import Owner
 
+TELL_S = 3.0
+"""How often a recovery that takes long says how far it is."""
+
 STALL_S = 20.0
 """A recovery whose position stands still for so long is ended."""
 
 Offsets = dict[TopicPartition, int]
 
 
+Told = Callable[[int, int], None]
+"""Is told how far a recovery is: records read, and about how many there are (offsets: transactions' markers
+and what compaction removed are among them)."""
+
+
 async def recover(
-    owners: Sequence[Owner], stage: Stage, settings: Settings, moved: Callable[[], None] = lambda: None
+    owners: Sequence[Owner],
+    stage: Stage,
+    settings: Settings,
+    moved: Callable[[], None] = lambda: None,
+    told: Told = lambda _read, _of: None,
 ) -> int:
     """Fill the logic and the positions of these owners, which are fenced.
 
@@ -36,6 +48,7 @@ async def recover(
         stage: that stage.
         settings: where the broker is.
         moved: called whenever something was read, as a sign of life.
+        told: called every few seconds while it reads.
 
     Returns:
         How many records were read.
@@ -52,13 +65,13 @@ async def recover(
     else:
         of = {TopicPartition(stage.changelog, o.partition): o for o in owners}
     async with _reader(settings, committed=True) as reader:
-        records, reached, ends_before = await _read(reader, of, moved)
+        records, reached, ends_before = await _read(reader, of, moved, told)
         if stage.changelog is not None:
             await _alone(reader, ends_before)
     firsts, ends = await _bounds(settings, sources)
     for owner in owners:
-        told = owner.logic.loaded()
-        _place(owner, stage, told, reached, firsts, ends)
+        positions = owner.logic.loaded()
+        _place(owner, stage, positions, reached, firsts, ends)
         moved()
     return records
 
@@ -86,7 +99,7 @@ def _place(
 
 
 async def _read(
-    reader: AIOKafkaConsumer, of: Mapping[TopicPartition, Owner], moved: Callable[[], None]
+    reader: AIOKafkaConsumer, of: Mapping[TopicPartition, Owner], moved: Callable[[], None], told: Told
 ) -> tuple[int, Offsets, Offsets]:
     """Read to the last stable offset; returns records, positions reached, and the ends when it began."""
     reader.assign(list(of))
@@ -95,7 +108,7 @@ async def _read(
     at: Offsets = dict(firsts)
     for where, first in firsts.items():
         reader.seek(where, first)
-    records, since = 0, time.monotonic()
+    records, since, said = 0, time.monotonic(), time.monotonic()
     while any(at[where] < ends[where] for where in of):
         got = await fetched(reader, None, wait_s=0.2, records_max=50_000, keys=True)
         for where, batch in got.items():
@@ -108,6 +121,9 @@ async def _read(
         if got:
             since = time.monotonic()
             moved()
+            if since - said > TELL_S:
+                said = since
+                told(sum(at[w] - firsts[w] for w in of), sum(ends[w] - firsts[w] for w in of))
         elif time.monotonic() - since > STALL_S:
             stuck = {f"{w.topic}-{w.partition}": (at[w], ends[w]) for w in of if at[w] < ends[w]}
             raise Lost(f"recovery stands still for {STALL_S:.0f} s, at (position, end): {stuck}")

@@ -1,0 +1,217 @@
+"""What stage two holds, and that how it came to hold it makes no difference."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records import IncidentRecord, ResponseRecord
+from schemas.times import DAY, HOUR, MINUTE
+from streams.agency.book import Book
+from streams.agency.due import Due
+from streams.agency.histograms import Histograms
+from streams.agency.partition import Partition
+from streams.agency.reading import IncidentRead, ResponseRead, newer
+from tests.core.driver import INCIDENTS, RESPONSES, Floor, Plan, clock, town
+from tests.core.effort import examples
+from tests.core.invented import stories, tame_times
+from tests.core.naive import _nearest_rank
+from tests.core.saying import CALL, at, correct, press, whole
+
+
+def book_of(floor: Floor) -> Book:
+    """The one agency's book."""
+    logic = floor.two[0]
+    assert isinstance(logic, Partition)
+    return logic._books["town"]
+
+
+def test_a_record_is_read_as_it_is_written() -> None:
+    """The fields that stage two reads have the names and defaults of the records on the topics.
+
+    But for the two that it decodes itself, later.
+    """
+    for whole_record, read in ((ResponseRecord, ResponseRead), (IncidentRecord, IncidentRead)):
+        fields = {f.name: f for f in msgspec.structs.fields(whole_record)}
+        for field in msgspec.structs.fields(read):
+            there = fields[field.name]
+            if field.name not in ("place", "milestones"):
+                assert (there.type, there.default, there.required) == (
+                    field.type,
+                    field.default,
+                    field.required,
+                )
+
+
+def test_of_two_values_of_a_key_the_higher_revision_is_newer() -> None:
+    """By offset, then by the instant a rule closed it; an equal one is not newer."""
+    values = [
+        b'{"record":"response","revision":[%d,%d],"state":"open"}' % r for r in ((7, 0), (7, 5), (8, 0))
+    ]
+
+    assert [[newer(a, b) for b in values] for a in values] == [
+        [False, False, False],
+        [True, False, False],
+        [True, True, False],
+    ]
+
+
+@examples(15)
+@given(data=st.data(), events=stories(when=tame_times, said_max=16))
+def test_recovery_says_what_one_by_one_says(data: st.DataObject, events: list[dict[str, Any]]) -> None:
+    """What was summed all at once at the end of a recovery is what was summed record by record.
+
+    The same series and bytes; nothing is told anew that was told, and everything moves on alike.
+    """
+    floor = Floor(town(), Plan(sizes=(data.draw(st.sampled_from((1, 4, 50))),)))
+    floor.run([*events, clock(CALL + data.draw(st.sampled_from((0, HOUR, 3 * DAY, 40 * DAY))))])
+    stood, units, held = floor.comparable_figures(), floor.units(), book_of(floor).held
+    floor.restart_two()
+    assert book_of(floor).held == held
+    floor.run([])
+    assert floor.comparable_figures() == stood
+    assert {key: unit.since for key, unit in floor.units().items()} == {k: u.since for k, u in units.items()}
+
+    later = clock(CALL + 41 * DAY + MINUTE)
+    floor.run([later])
+    moved = floor.comparable_figures()
+    again = Floor(town(), Plan(sizes=(3,))).run([*events, later])
+    assert again.comparable_figures() == moved
+
+
+@examples(15)
+@given(data=st.data())
+def test_a_corrected_response_leaves_no_trace_in_what_is_held(data: st.DataObject) -> None:
+    """A response that was corrected to and fro is held as one that was said right at once.
+
+    Sums, histograms, columns and breakdowns: every figure has the same bytes, told by either.
+    """
+    times = data.draw(st.lists(st.integers(110, 700), min_size=1, max_size=5))
+    final = data.draw(st.integers(110, 700))
+    corrections = [
+        correct("E1", "enroute_to_scene", recorded=2_000 + n, time=time)
+        for n, time in enumerate([*times, final])
+    ]
+    corrected = Floor(town(), Plan(sizes=(data.draw(st.integers(1, 4)),)))
+    corrected.run([*whole("B"), *whole("A"), clock(at(900))])
+    for each in corrections:
+        corrected.run([each])
+    corrected.run([clock(at(4_000))])
+    plainly = Floor(town()).run([*whole("B"), *whole("A"), corrections[-1], clock(at(4_000))])
+
+    assert corrected.comparable_figures() == plainly.comparable_figures()
+    sums = [book_of(floor)._running for floor in (corrected, plainly)]
+    assert np.array_equal(*(np.flatnonzero(s._sums.any(axis=1)) for s in sums))
+    assert np.array_equal(*(s._sums[s._sums.any(axis=1)] for s in sums))
+
+
+def test_what_is_forgotten_gives_its_memory_back() -> None:
+    """Two years, an incident a day: after 62 days rows, sums and buckets are used again and grow no more."""
+    floor = Floor(town(), Plan(sizes=(500,)))
+    sizes = []
+    for day in range(0, 730, 5):
+        said = [e for n in range(day, day + 5) for e in whole(f"I{n}", n * 86_400)]
+        floor.run([*said, clock(at((day + 5) * 86_400))])
+        book = book_of(floor)
+        rows = sum(columns.used for columns in book._columns.values())
+        sizes.append((book.held, rows, len(book._windows), len(book._running._leaving), book.nbytes))
+
+    settled = sizes[len(sizes) // 3]
+    assert max(size[0] for size in sizes) <= 2 * 68
+    assert all(now <= 1.05 * then for size in sizes[-20:] for now, then in zip(size, settled, strict=True))
+    assert sizes[-1][0] > 2 * 55
+
+
+def test_a_forgotten_response_makes_its_unit_available_and_then_unknown() -> None:
+    """A unit whose response was never ended works until its record is forgotten; then it is taken away."""
+    floor = Floor(town()).run([*whole("A"), press("E9", "dispatch", 10, incident="B"), clock(at(900))])
+    assert floor.units()["town/E9"].status == "dispatch"
+    assert floor.units()["town/E1"].status == "available"
+
+    for day in range(1, 75):
+        floor.run([clock(at(day * 86_400))])
+
+    assert floor.units() == {}
+    floor.restart_two()
+    floor.run([])
+    assert floor.units() == {}
+
+
+@examples(60)
+@given(data=st.data())
+def test_histograms_are_exact(data: st.DataObject) -> None:
+    """Values put and taken back at random: percentiles and bins are those of a plain list."""
+    chance = random.Random(data.draw(st.integers(0, 10_000)))
+    limit = chance.choice((100, 5_000, 90_000))
+    plain: dict[int, list[int]] = {cell: [] for cell in range(5)}
+    histograms = Histograms()
+    for _ in range(chance.randint(1, 12)):
+        added = [(chance.randrange(5), chance.randrange(limit)) for _ in range(chance.randint(0, 40))]
+        gone = [(c, v) for c, held in plain.items() for v in held if chance.random() < 0.3]
+        for pairs, sign in ((added, 1), (gone, -1)):
+            cells, values = (np.array([p[i] for p in pairs], np.int64) for i in (0, 1))
+            histograms.add(cells, values, sign)
+        for cell, value in added:
+            plain[cell].append(value)
+        for cell, value in gone:
+            plain[cell].remove(value)
+        if chance.random() < 0.2:
+            histograms.drop(3, 5)
+            plain[3], plain[4] = [], []
+
+    cells, n = np.arange(5), np.array([len(plain[cell]) for cell in range(5)])
+    assert histograms.percentiles(cells, n, (50, 90, 95)).tolist() == [
+        [_nearest_rank(plain[cell], p) for p in (50, 90, 95)] for cell in range(5)
+    ]
+    assert [histograms.bins(cell) for cell in range(5)] == [
+        {value: plain[cell].count(value) for value in sorted(set(plain[cell]))} for cell in range(5)
+    ]
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_what_is_due_is_found_once(last: bool) -> None:
+    """All entries that are due by an instant are found, none twice, none forgotten early."""
+    due, chance = Due(100), random.Random(4)
+    put = {entry: chance.randrange(-5_000, 5_000) for entry in range(400)}
+    for _ in range(2):
+        due.put(np.array(list(put.values())), np.array(list(put)))
+    edge, found = -(1 << 62), set[int]()
+    for upto in (-3_000, -2_999, 0, 4_999, 6_000):
+        entries = due.between(edge, upto, last=last).tolist()
+        assert len(entries) == len(set(entries))
+        wanted = {entry for entry, instant in put.items() if edge < instant <= upto}
+        assert wanted <= set(entries)
+        found |= wanted
+        edge = upto
+
+    assert found == set(put)
+    assert (len(due) == 0) == last
+
+
+def test_a_tick_is_told_in_parts_and_a_batch_may_come_between() -> None:
+    """A tick that is left in the middle loses nothing: the next one tells the rest, as of then."""
+    floor = Floor(town(), Plan(sizes=(500,)))
+    floor.send([*whole("A"), *whole("B", 60), clock(at(1_200))])
+    floor.run_one()
+    logic = floor.two[0]
+    for topic in (INCIDENTS, RESPONSES):
+        floor._step_two(topic, 0, 500)
+    first = next(iter(logic.tick()))
+    floor._keep([first])
+    floor.run([correct("E1", "enroute_to_scene", recorded=1_300, time=90), clock(at(1_400))])
+
+    plainly = Floor(town()).run(
+        [
+            *whole("A"),
+            *whole("B", 60),
+            correct("E1", "enroute_to_scene", recorded=1_300, time=90),
+            clock(at(1_400)),
+        ]
+    )
+    assert floor.comparable_figures() == plainly.comparable_figures()
