@@ -19,7 +19,7 @@ from streams.agency.contributions import INTERVALS, RESPONSE, contributions, gro
 from streams.agency.due import Due
 from streams.agency.histograms import Ints
 from streams.agency.reading import Read, ResponseRead, place_of
-from streams.agency.running import CELLS, MODES, NAMES, ROLLING_SLOTS, Running
+from streams.agency.running import BEFORE_ALL, CELLS, MODES, NAMES, ROLLING_SLOTS, Running
 from streams.agency.tabulate import Stats, is_empty, numbered
 from streams.agency.units import Units
 from streams.agency.windows import Windows, kind
@@ -32,7 +32,7 @@ _AT_ONCE = 8_192
 
 _ROLLING_NAMES = tuple(ROLLING)
 _WITH_BINS = frozenset(_ROLLING_NAMES.index(window) for window in ("24h", "30d"))
-_UNKNOWN = (len(MODE_NAMES) - 1, 0, 0, 0, 0, 0, 0)
+_UNKNOWN: tuple[int, ...] = (len(MODE_NAMES) - 1, 0, 0, 0, 0, 0, 0)
 _NO_PERIODS = (-1,) * len(CALENDAR)
 _NO_UNIT = (-1, -1, 0)
 
@@ -159,10 +159,10 @@ class Book:
         self._running.put(scope, rows, new, differ & (new.code >= 0), 1)
         self._count_unfinished(old, -1)
         self._count_unfinished(new, 1)
-        moved = np.flatnonzero(old.forget_at != new.forget_at)
+        kept = new.forget_at > (BEFORE_ALL if self.clock is None else self.clock)
+        moved = np.flatnonzero(kept & (old.forget_at != new.forget_at))
         self._forget[scope].put(new.forget_at[moved], rows[moved])
-        if self.clock is not None:
-            self._let_go(scope, rows[new.forget_at <= self.clock])
+        self._let_go(scope, rows[~kept])
 
     def _count_unfinished(self, slab: Slab, sign: int) -> None:
         """How many records of each period are not over."""
@@ -222,7 +222,7 @@ class Book:
 
     def advance(self, clock: Micros) -> None:
         """Move windows' edges, forget what is older than what is kept."""
-        before = self.clock if self.clock is not None else min(0, clock)
+        before = self.clock if self.clock is not None else BEFORE_ALL
         self.clock = clock
         self._windows.moved()
         if self._loading:

@@ -6,7 +6,7 @@ Told is what differs from what was told last.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class _Told(NamedTuple):
     def whole(self, sizes: tuple[int, ...]) -> Stats:
         stats = np.zeros((sum(sizes) * MODES, WIDTH), np.int64)
         stats[:, SUMS:] = -1
-        cells = self.cells
+        cells: npt.NDArray[Any] = self.cells
         if sizes != self.sizes:  # a breakdown has more groups now
             ends, now = np.cumsum(self.sizes), np.cumsum((0, *sizes[:-1]))
             by = np.searchsorted(ends, cells // MODES, side="right")

@@ -80,7 +80,7 @@ class Slab(NamedTuple):
         return Slab._make([column[..., rows] for column in self])
 
 
-_EMPTY = Slab._make((-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0))  # type: ignore[arg-type]
+_EMPTY = (-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0)
 """What stands in a row that is free."""
 
 AROUND = 1 + 6 + len(CALENDAR) + 6
@@ -238,4 +238,4 @@ class Columns:
     @property
     def in_use(self) -> npt.NDArray[np.bool_]:
         """Which rows hold a record."""
-        return self.held.forget_at != 0
+        return np.asarray(self.held.forget_at != 0)

@@ -64,11 +64,11 @@ class Due:
         if not there:
             return np.empty(0, np.int64)
         found = [np.frombuffer(self._buckets[b], np.int64) for b in there]
-        entries = np.sort(np.concatenate(found), kind="stable")  # mostly in order as they are
+        entries: Ints = np.sort(np.concatenate(found), kind="stable")  # mostly in order as they are
         del found  # they are views, and a bucket that is looked at can't grow
-        entries = entries[np.diff(entries, prepend=-1) != 0]
+        once: Ints = entries[np.diff(entries, prepend=-1) != 0]
         if last:
             for b in there:
                 if b < end:
                     del self._buckets[b]
-        return entries
+        return once

@@ -138,7 +138,8 @@ def once(places: Ints, table: npt.NDArray[np.int32]) -> Ints:
     """
     numbers = np.arange(places.size, dtype=np.int32)
     table[places] = numbers
-    return places[table[places] == numbers]
+    picked: Ints = places[table[places] == numbers]
+    return picked
 
 
 def _walk(counts: npt.NDArray[np.int32], ranks: Ints) -> tuple[Ints, Ints]:

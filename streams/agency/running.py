@@ -37,7 +37,7 @@ CELLS = len(NAMES) * MODES
 ROLLING_SLOTS = len(ROLLING)
 _LENGTHS = tuple(ROLLING.values())
 _LONGEST = _LENGTHS.index(max(_LENGTHS))
-_BEFORE_ALL: Micros = -(1 << 62)
+BEFORE_ALL: Micros = -(1 << 62)
 _BUCKET: Micros = 5 * MINUTE
 
 Mask = npt.NDArray[np.bool_]
@@ -61,7 +61,7 @@ class Running:
         self.dirty = np.zeros(ROLLING_SLOTS * CELLS, np.bool_)
         self.stale = np.zeros((ROLLING_SLOTS, len(NAMES)), np.bool_)
         self._histograms = Histograms()
-        self._edges: list[Micros] = [_BEFORE_ALL] * ROLLING_SLOTS
+        self._edges: list[Micros] = [BEFORE_ALL] * ROLLING_SLOTS
         self._leaving = Due(_BUCKET)
 
     @property

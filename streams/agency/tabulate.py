@@ -123,7 +123,7 @@ def _ascending(value: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 def is_empty(stats: Stats) -> npt.NDArray[np.bool_]:
     """Which cells have nothing in them."""
-    return ~stats[:, :CODES].any(axis=1)
+    return np.asarray(stats[:, :CODES].sum(axis=1) == 0)
 
 
 class Numbers(NamedTuple):
@@ -150,7 +150,7 @@ def numbered(stats: Stats) -> Iterator[Numbers]:
     excluded = _named(stats[:, EXCLUDED:CODES], REASONS)
     standing = _named(stats[:, STANDING:SUMS], STANDINGS[1:])
     for plain, reasons, kinds in zip(stats[:, _PLAIN].tolist(), excluded, standing, strict=True):
-        yield Numbers(*plain, reasons, kinds)
+        yield Numbers._make((*plain, reasons, kinds))
 
 
 def _named(counts: Stats, names: Sequence[str]) -> list[dict[str, int]]:

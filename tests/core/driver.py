@@ -249,7 +249,7 @@ class Floor:
         else:
             self._read[partition] = batch.end
 
-    def _keep(self, sends: Sequence[Send], *, committed: bool = True) -> None:
+    def _keep(self, sends: Iterable[Send], *, committed: bool = True) -> None:
         """Append what a batch gave; what was aborted too, for sources and results are read uncommitted."""
         for send in sends:
             log = self.log(send.topic, send.partition)
@@ -387,10 +387,10 @@ class Floor:
         ]
 
     def units(self) -> dict[str, UnitRecord]:
-        """What stands in ``units``."""
+        """What stands in ``units``, tombstones applied."""
         self.catch_up()
-        kept = self.committed(UNITS)
-        return {k.key.decode(): records.decode_unit(k.value) for k in kept if k.value is not None}
+        latest = {kept.key.decode(): kept.value for kept in self.committed(UNITS)}
+        return {key: records.decode_unit(value) for key, value in latest.items() if value is not None}
 
     def dead(self) -> list[tuple[str, bytes]]:
         """The dead letters: reason by name, and the bytes."""
