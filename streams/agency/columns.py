@@ -7,8 +7,8 @@ record. Rows are staged as integers one by one, and read and written many at onc
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -75,12 +75,16 @@ class Slab(NamedTuple):
     unit_type: npt.NDArray[np.int32]
     ended: npt.NDArray[np.int64]
 
+    def filled(self) -> Iterator[tuple[npt.NDArray[Any], int]]:
+        """Each column, and what stands in it where a row is free."""
+        return zip(cast("tuple[npt.NDArray[Any], ...]", self), _EMPTY, strict=True)
+
     def take(self, rows: Ints | slice) -> Slab:
         """Some of the rows."""
         return Slab._make([column[..., rows] for column in self])
 
 
-_EMPTY = (-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0)
+_EMPTY: tuple[int, ...] = (-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0)
 """What stands in a row that is free."""
 
 AROUND = 1 + 6 + len(CALENDAR) + 6
@@ -200,20 +204,17 @@ class Columns:
         if self.used > self.held.mode.size:
             size = self.used
             self.held = Slab._make(
-                [
-                    grown(column, column.ndim - 1, size, fill)
-                    for column, fill in zip(self.held, _EMPTY, strict=True)
-                ]
+                [grown(column, column.ndim - 1, size, fill) for column, fill in self.held.filled()]
             )
         old = self.held.take(rows)
-        for column, content in zip(self.held, new, strict=True):
+        for (column, _), content in zip(self.held.filled(), new, strict=True):
             column[..., rows] = content
         return rows, old, new
 
     def free(self, rows: Ints) -> list[bytes]:
         """Empty rows and give them back; returns whose they were."""
         keys = []
-        for column, nothing in zip(self.held, _EMPTY, strict=True):
+        for column, nothing in self.held.filled():
             column[..., rows] = nothing
         for row in rows.tolist():
             key = self._keys[row]
