@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,29 @@ class Demo:
     exporter: str
 
 
+def _say_of_now(made: Pipeline) -> None:
+    """A call of the last half hour: the file's own last hours hold nothing but units clearing."""
+    now = time.time()
+
+    def said(kind: str, at_s: float, **more: Any) -> str:
+        when = datetime.fromtimestamp(now + at_s, UTC).isoformat()
+        event = {"agency_id": "sffd", "source_id": "export", "incident_id": "now", "event_id": f"now{at_s}"}
+        return json.dumps({**event, "kind": kind, "occurred_at": when, **more})
+
+    values = {"response_mode": "EMERGENT", "class": "EMS", "station_area": "03", "unit_type": "ENGINE"}
+    lines = [said("change", -1800, attributes=values), said("milestone", -1790, name="call_create")]
+    for name, at_s in (
+        ("dispatch", -1760),
+        ("enroute_to_scene", -1700),
+        ("on_scene", -1500),
+        ("unit_clear", -900),
+    ):
+        lines.append(said("milestone", at_s, name=name, unit_id="E03"))
+    environment = {**os.environ, **made.environment}
+    command = [sys.executable, "-m", "watchroom", "send"]
+    subprocess.run(command, input="\n".join(lines), text=True, cwd=made.folder, env=environment, check=True)
+
+
 @contextmanager
 def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
     """The week replayed, moved so that it ends now, the clock running on while the test asks."""
@@ -171,6 +195,9 @@ def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
                 'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="7d"}',
                 lambda v: v > 4_000,
             )
+            _say_of_now(made)
+            last_hour = 'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="1h"}'
+            asked.eventually(last_hour, lambda v: v > 0)
             asked.eventually("count(watchroom_interval_distribution_measurements)", lambda v: v > 0)
             asked.eventually("count(watchroom_interval_by_group_seconds)", lambda v: v > 100)
             yield Demo(made, asked, target)
