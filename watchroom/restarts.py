@@ -8,6 +8,7 @@ from typing import NamedTuple
 QUICK_S = 30.0
 """A process that lived longer than this was well: what happened before counts no more."""
 
+UNREACHABLE = 5
 LOST = 75
 STANDS_STILL = 76
 REFUSALS = frozenset({2, 3, 4, 6})
@@ -16,6 +17,9 @@ REFUSALS = frozenset({2, 3, 4, 6})
 QUICK_DEATHS_MAX = 5
 QUICK_LOSSES_MAX = 20
 """Of workers that were fenced, stood still or were killed: a new start cures each, unless it never does."""
+
+AWAY_S = 4.0
+"""Between two tries to reach a Kafka that is away, for as long as it is: that is nobody's defect."""
 
 _BACK_OFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -51,6 +55,9 @@ class Policy:
             self._quick = self._losses = 0
         if code in REFUSALS and lived_s <= QUICK_S:
             return Verdict(again=False)
+        if code == UNREACHABLE:
+            self.restarts += 1
+            return Verdict(again=True, after_s=AWAY_S)
         if code in (LOST, STANDS_STILL, -signal.SIGKILL):
             self._losses += 1
             if self._losses >= QUICK_LOSSES_MAX:

@@ -84,14 +84,16 @@ class BatchThread(base.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[Any, RecordBatch]:
-        if not self.consumer.flow_active:
-            return {}
+        # Asked at each look, not once: a fetch that waits may outlive a whole rebalance, and Faust changes
+        # the set of active partitions in place. What it took after the seek and before the flow is resumed
+        # would be dropped by `getmany` and never be fetched again.
         return await fetched(
             consumer,
             active_partitions,
             wait_s=timeout or 0.0,
             records_max=max_records or 5000,
             keys=self.app.holder.stage.wants_keys,
+            may=lambda: self.consumer.flow_active,
         )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
@@ -101,6 +101,7 @@ async def fetched(
     wait_s: float,
     records_max: int,
     keys: bool,
+    may: Callable[[], bool] = lambda: True,
 ) -> dict[TopicPartition, RecordBatch]:
     """What has been fetched of the wanted partitions; ``Fetcher.fetched_records`` in batches.
 
@@ -110,6 +111,8 @@ async def fetched(
         wait_s: how long to wait when there is nothing.
         records_max: about how many records a partition at most.
         keys: whether batches carry keys.
+        may: asked each time before something is taken. What is taken moves the position, so whoever would
+            drop it must say no beforehand: no seek may follow that would bring it back.
 
     Raises:
         ConsumerStoppedError: the consumer was closed.
@@ -124,6 +127,8 @@ async def fetched(
         while True:
             if fetcher._subscriptions.reassignment_in_progress:
                 await fetcher._subscriptions.wait_for_assignment()
+            if not may():
+                return {}
             out = _drained(fetcher, wanted, records_max, keys)
             left = deadline - time.monotonic()
             if out or left <= 0:

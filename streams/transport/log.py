@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 NAME = "watchroom.worker"
 """Our logger; everything else on the root is a library and heard from ``WARNING`` on."""
+
+
+_LINES_KNOWN_MAX = 500
 
 
 class _Lines(logging.Formatter):
@@ -36,6 +41,39 @@ class _Lines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class Once(logging.Filter):
+    """Lets a library say the same thing once in a while: aiokafka says it 200 times a second.
+
+    That is while Kafka is away.
+
+    Args:
+        every_s: how long the same line from the same logger is left out after it was heard.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, every_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._clock = clock
+        self._heard: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is heard; one that is tells how many before it were not."""
+        if record.name == NAME:
+            return True
+        what, now = (record.name, record.getMessage()), self._clock()
+        heard, missed = self._heard.get(what, (-self._every_s, 0))
+        if now - heard < self._every_s:
+            self._heard[what] = heard, missed + 1
+            return False
+        if len(self._heard) >= _LINES_KNOWN_MAX:
+            self._heard.clear()
+        self._heard[what] = now, 0
+        if missed:
+            record.facts = {"left_out": missed}
+        return True
+
+
 class Log:
     """The worker's own voice.
 
@@ -52,6 +90,7 @@ class Log:
         self._logger.propagate = False
         handler = logging.StreamHandler(stream)
         handler.setFormatter(_Lines(worker))
+        handler.addFilter(Once())
         root = logging.getLogger()
         for logger in (root, self._logger):
             for old in list(logger.handlers):

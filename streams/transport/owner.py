@@ -273,6 +273,7 @@ class Owner:
             future = await self.producer.send_batch(builder, topic, partition=partition)
             future.add_done_callback(lambda f, t=topic, p=partition, b=builder: self._sent(f, t, p, b))
             self._futures.append(future)
+            self.passed("sent")
 
     def _sent(self, future: asyncio.Future[Any], topic: str, partition: int, builder: Any) -> None:
         if future.cancelled() or (exc := future.exception()) is None:
@@ -314,7 +315,10 @@ class Owner:
         await self.producer.commit_transaction()
 
     def passed(self, point: str) -> None:
-        """A named moment went by (``after_fence``, ``before_commit``, ``after_commit``): for drills."""
+        """A named moment went by for drills.
+
+        ``after_fence``, ``sent``, ``before_commit``, ``after_commit``.
+        """
 
     # -- the end
 

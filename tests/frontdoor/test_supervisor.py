@@ -15,7 +15,7 @@ import pytest
 from schemas.settings import load_settings
 from watchroom import procfs
 from watchroom.children import LOG_BYTES_MAX, Spec, environment, last_words, rotate
-from watchroom.restarts import QUICK_DEATHS_MAX, QUICK_LOSSES_MAX, QUICK_S, Policy, Verdict
+from watchroom.restarts import AWAY_S, QUICK_DEATHS_MAX, QUICK_LOSSES_MAX, QUICK_S, Policy, Verdict
 from watchroom.supervisor import Supervisor
 
 # ---------------------------------------------------------------------------------------- the policy
@@ -57,6 +57,17 @@ def test_losing_for_ever_ends_too() -> None:
     verdicts = [policy.ended(75, 1.0) for _ in range(QUICK_LOSSES_MAX)]
 
     assert [v.again for v in verdicts] == [True] * (QUICK_LOSSES_MAX - 1) + [False]
+
+
+def test_a_kafka_that_is_away_is_waited_for() -> None:
+    """Exit code 5 for ever: it is tried again for ever, for somebody else starts that Kafka again.
+
+    A try takes ten seconds: five of them, and two minutes' absence would have ended the house for good.
+    """
+    policy = Policy()
+    verdicts = [policy.ended(5, 11.0) for _ in range(100)]
+
+    assert set(verdicts) == {Verdict(again=True, after_s=AWAY_S)}
 
 
 # ------------------------------------------------------------------------------------- the supervisor

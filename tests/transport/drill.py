@@ -6,6 +6,7 @@ without a fence.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -16,6 +17,7 @@ from typing import Any
 from schemas.errors import WatchroomError
 from schemas.settings import load_settings
 from streams import app
+from streams.transport import consumer
 from streams.transport.owner import Owner
 from streams.transport.watchdog import Judge
 from tests.transport.toy import Toy
@@ -45,7 +47,36 @@ class Unfenced(Owner):
         """None; what was sent stands."""
 
 
-OWNERS: dict[str, type[Owner]] = {"plain": Owner, "unfenced": Unfenced}
+class Stuck(Owner):
+    """Whose third commit never comes back."""
+
+    commits = 0
+
+    async def commit_transaction(self) -> None:
+        """Twice, and then wait for ever."""
+        Stuck.commits += 1
+        if Stuck.commits > 2:
+            await asyncio.Event().wait()
+        await super().commit_transaction()
+
+
+class Deaf(Owner):
+    """Whose consumer silently stops, as consumers have been seen to do after a rebalance (faust #175, #523).
+
+    Nothing is raised, heartbeats go on, and nothing is fetched any more once something was committed.
+    """
+
+    def passed(self, point: str) -> None:
+        if point == "after_commit":
+            consumer.fetched = _nothing
+
+
+async def _nothing(*_: Any, **__: Any) -> dict[Any, Any]:
+    await asyncio.sleep(0.05)
+    return {}
+
+
+OWNERS: dict[str, type[Owner]] = {"plain": Owner, "unfenced": Unfenced, "stuck": Stuck, "deaf": Deaf}
 
 
 def main(spec: dict[str, Any]) -> int:

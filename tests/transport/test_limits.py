@@ -119,6 +119,48 @@ def test_the_watchdog_ends_a_worker_that_stands_still(kafka: Broker, tmp_path: P
         assert "the worker ends so that another one takes over" in fatal["text"]
 
 
+def test_the_watchdog_ends_a_worker_whose_commits_stand_still(kafka: Broker, tmp_path: Path) -> None:
+    """Goal: a commit that never comes back ends with 76, and what it held is computed anew.
+
+    Method: the third commit waits for ever while events go in; another worker does the rest.
+    """
+    with drill(kafka.bootstrap, tmp_path, PLAIN) as it:
+        it.start("a", owner="stuck", stall_s=3.0)
+        it.wait_acquired("a")
+        for seed in range(4):
+            write(kafka.bootstrap, it.toy.sources[0], events(500, 50, seed), 4)
+            time.sleep(0.4)
+
+        assert it.wait_exit("a") == 76
+        [fatal] = it.said("fatal")
+        assert "has neither sent nor committed for 3 s" in fatal["text"]
+        it.start("a")
+        it.finish()
+        assert differences(it) == []
+
+
+def test_the_watchdog_ends_a_worker_whose_consumer_stands_still(kafka: Broker, tmp_path: Path) -> None:
+    """Goal: a consumer that silently fetches no more ends with 76 once there is something to fetch.
+
+    Method: it goes deaf at its first commit, after which events go in; idle, it is left alone.
+    """
+    with drill(kafka.bootstrap, tmp_path, PLAIN) as it:
+        write(kafka.bootstrap, it.toy.sources[0], events(500, 50, 1), 4)
+        it.start("a", owner="deaf", stall_s=3.0)
+        it.wait_acquired("a")
+        time.sleep(5.0)
+        assert it.workers["a"].poll() is None
+        write(kafka.bootstrap, it.toy.sources[0], events(500, 50, 2), 4)
+
+        assert it.wait_exit("a") == 76
+        [fatal] = it.said("fatal")
+        assert "has stood at" in fatal["text"]
+        assert "and the log goes to" in fatal["text"]
+        it.start("a")
+        it.finish()
+        assert differences(it) == []
+
+
 def test_a_position_outside_the_log_is_lost(kafka: Broker, tmp_path: Path) -> None:
     """Goal: a source made anew under a position is noticed.
 

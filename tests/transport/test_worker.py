@@ -18,13 +18,15 @@ from schemas.errors import ConfigurationError, GenerationMismatch, Lost, Watchro
 from schemas.settings import Settings
 from streams import app
 from streams.stage import Stage
+from streams.transport import topicsetup
 from streams.transport.holder import Holder
 from streams.transport.log import Log
 from streams.transport.owner import sentence
 from tests.transport.kit import ROOT, drill
 from tests.transport.toy import Toy
 from watchroom.broker import Broker
-from watchroom.commands.worker import command
+from watchroom.children import environment
+from watchroom.commands.worker import command, formats
 
 TWO = Toy("toy", ("left", "right"), "out").stage()
 
@@ -201,3 +203,27 @@ def test_the_command_runs_a_real_stage(own: Broker, tmp_path: Path, stage: str) 
     assert acquired["partitions"] == [0, 1, 2, 3]
     assert facts[-1]["what"] == "stopped"
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("stage", ["incidents", "agency"])
+def test_the_command_refuses_other_partitions(own: Broker, tmp_path: Path, stage: str) -> None:
+    """Goal: a worker whose partitions are not the topics' refuses before it begins, in a sentence, with 6.
+
+    Method: topics as by default, a worker told of one partition more.
+    """
+    topicsetup.prepare(own.bootstrap, Settings(broker=own.bootstrap, state_dir=tmp_path), formats())
+    settings = Settings(broker=own.bootstrap, state_dir=tmp_path, partitions=5, result_partitions=5)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "watchroom", "worker", "--stage", stage, "--id", "w"],
+        env={**environment(settings), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 6
+    assert "partitions is 4 there and 5 here" in done.stderr
+    assert "Traceback" not in done.stderr
