@@ -2,7 +2,7 @@
 #
 # A machine needs Python 3.11, 3.12 or 3.13 and make; everything else is installed into .venv.
 #   PYTHON=/path/to/python3.12   the interpreter to use
-#   ARGS='...'                   handed on to the command of `demo`, `test` (pytest) or `bench`
+#   ARGS='...'                   handed on to the command of `demo`, `test` (pytest), `bench` or `drill`
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -71,6 +71,9 @@ bench: .venv/.ready-dev ## Measure how fast it is
 .PHONY: compose-drill
 compose-drill: .venv/.ready-dev ## Run docker-compose.yml with stand-in images, kill a worker, compare (root, docker.io)
 	@$(BIN)/python -m tools.compose_drill $(ARGS)
+.PHONY: drill
+drill: .venv/.ready-dev ## Break what can be broken and hold the answer against the reference (half an hour, root)
+	@$(BIN)/python -m tests.drills $(ARGS)
 
 .PHONY: format
 format: .venv/.ready-dev ## Put the code into the house format

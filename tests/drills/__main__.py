@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import tempfile
@@ -37,6 +38,12 @@ def _counts(said: tuple[str, ...]) -> dict[str, int] | None:
     "--report", "report_path", type=click.Path(path_type=Path), help="Write the report to this file."
 )
 @click.option(
+    "--within",
+    type=click.FloatRange(min=1),
+    metavar="MINUTES",
+    help="Begin no further step after so long, and judge.",
+)
+@click.option(
     "--folder",
     type=click.Path(path_type=Path),
     help="Work here and leave it (default: a temporary folder).",
@@ -48,6 +55,7 @@ def main(
     plan_only: bool,
     report_path: Path | None,
     folder: Path | None,
+    within: float | None,
 ) -> None:
     r"""Break what can be broken on one machine, and hold the answer against the reference.
 
@@ -67,7 +75,7 @@ def main(
         return
     where = folder or Path(tempfile.mkdtemp(prefix="watchroom-drill-"))
     where.mkdir(parents=True, exist_ok=True)
-    outcome = run(made, where, click.echo)
+    outcome = run(made, where, click.echo, 60 * within if within else math.inf)
     if report_path is not None:
         report_path.write_text(report(outcome), encoding="utf-8")
     if outcome.exact and folder is None:

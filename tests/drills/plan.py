@@ -43,6 +43,21 @@ class Form(NamedTuple):
     last: tuple[str, ...] = ("logs_compacted",)
 
 
+_ALL = {
+    "worker_killed": 100,
+    "worker_stopped": 9,
+    "worker_joins": 10,
+    "worker_restarted": 3,
+    "death_between_sends": 6,
+    "clock_back": 1,
+    "broker_killed": 10,
+    "broker_stopped": 1,
+    "broker_refuses": 1,
+    "disk_full": 1,
+    "record_too_large": 1,
+    "logs_compacted": 2,
+}
+
 FORMS: Mapping[str, Form] = {
     "short": Form(
         {
@@ -58,26 +73,8 @@ FORMS: Mapping[str, Form] = {
         200.0,
         HOUR,
     ),
-    "long": Form(
-        {
-            "worker_killed": 100,
-            "worker_stopped": 9,
-            "worker_joins": 10,
-            "worker_restarted": 3,
-            "death_between_sends": 6,
-            "clock_back": 1,
-            "broker_killed": 10,
-            "broker_stopped": 1,
-            "broker_refuses": 1,
-            "disk_full": 1,
-            "record_too_large": 1,
-            "logs_compacted": 2,
-        },
-        None,
-        2,
-        200.0,
-        6 * HOUR,
-    ),
+    "day": Form(_ALL, ("2016-12-31 12:00", "2017-01-02 00:00"), 1, 200.0, 3 * HOUR),
+    "long": Form(_ALL, None, 2, 200.0, 6 * HOUR),
 }
 
 
@@ -97,7 +94,7 @@ class Plan(NamedTuple):
 
 
 def plan(seed: int, form: str, counts: Mapping[str, int] | None = None) -> Plan:
-    """The steps of a form, in the order that the seed says.
+    """The steps of a form, in the order that the seed says: each fault once, and then all the rest.
 
     Args:
         seed: the same seed and counts give the same plan.
@@ -110,8 +107,11 @@ def plan(seed: int, form: str, counts: Mapping[str, int] | None = None) -> Plan:
     chance = random.Random(f"plan {seed}")
     wanted = FORMS[form].counts if counts is None else counts
     last = [fault for fault in FORMS[form].last if wanted.get(fault)]
-    some = [name for name, many in wanted.items() for _ in range(many - (name in last))]
+    once = [name for name in wanted if wanted[name] and name not in last]
+    some = [name for name in wanted for _ in range(wanted[name] - (name in once) - (name in last))]
+    chance.shuffle(once)
     chance.shuffle(some)
+    some = once + some
     steps = [
         Step(number, fault, FAULTS[fault].arguments(chance)) for number, fault in enumerate([*some, *last], 1)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,13 +58,14 @@ class Outcome:
         )
 
 
-def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
+def run(plan: Plan, folder: Path, say: Callable[[str], None], within_s: float = math.inf) -> Outcome:
     """Carry a plan out.
 
     Args:
         plan: what to break.
         folder: empty; everything goes there and stays there.
         say: called with a line for each step.
+        within_s: after so long no further step is begun, but for the plan's last; the judgement takes longer.
     """
     outcome, begun = Outcome(plan), time.monotonic()
     # Ours, which the feeder and the readers use: what Kafka's absence means to them is no news here.
@@ -75,7 +77,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
     say(f"{len(going_in.items):,} events and clocks of {', '.join(CITIES)}; {len(going_in.bad)} are none")
     with house(folder, CITIES) as it:
         try:
-            _live_through(it, going_in, outcome, say)
+            _live_through(it, going_in, outcome, say, begun + within_s)
         except AssertionError as exc:
             outcome.failed.append(str(exc))
             say(f"FAILED: {exc}")
@@ -87,13 +89,17 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
     return outcome
 
 
-def _live_through(it: House, going_in: Load, outcome: Outcome, say: Callable[[str], None]) -> None:
+def _live_through(
+    it: House, going_in: Load, outcome: Outcome, say: Callable[[str], None], until: float
+) -> None:
     rate, steps = FORMS[outcome.plan.form].rate, outcome.plan.steps
     feeder = Feeder(it.proxy.address, it.settings.partitions, going_in.items, rate, allowed=0)
     it.more = feeder.allow
     feeder.start()
     try:
         for step in steps:
+            if time.monotonic() > until and step is not steps[-1]:
+                continue
             feeder.allow(len(going_in.items) // len(steps))
             begun = time.monotonic()
             it.tell(f"step {step}")
