@@ -147,7 +147,7 @@ def _recoded(chance: Chance, value: bytes) -> bytes:
     )
 
 
-def _package(chance: Chance, _: bytes) -> bytes:
+def _package(chance: Chance, value: bytes) -> bytes:
     """An absorbed state that nobody packed so."""
     state = chance.choice(list(FORGED.values()))
     raw = bytearray(base64.b64decode(state))

@@ -232,9 +232,10 @@ class House:
             if ours:
                 self.configure([topic], ours)
             if theirs:
-                self._admin(
-                    [topic], lambda admin, of, t=topic, k=theirs: admin.reset_configs([of(t, dict(k))])
-                )
+                self._reset(topic, theirs)
+
+    def _reset(self, topic: str, names: Mapping[str, None]) -> None:
+        self._admin([topic], lambda admin, of: admin.reset_configs([of(topic, dict(names))]))
 
     def _admin(self, topics: Sequence[str], do: Callable[[Any, Any], object]) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self.broker.bootstrap)

@@ -105,7 +105,7 @@ def _said(city: City, incident: str, what: str, at: Micros, **more: Any) -> dict
 
 def _corrections(city: City, bodies: Iterable[dict[str, Any]], chance: random.Random) -> list[dict[str, Any]]:
     """Some buttons were pressed late, or by mistake, and somebody sets it right ten minutes later."""
-    found = []
+    found: list[dict[str, Any]] = []
     for body in bodies:
         if body["kind"] == "milestone" and chance.random() < CORRECTED:
             was = parse(body["occurred_at"])
@@ -123,7 +123,8 @@ def _corrections(city: City, bodies: Iterable[dict[str, Any]], chance: random.Ra
 
 def _merges(city: City, began: dict[str, Micros], chance: random.Random) -> list[dict[str, Any]]:
     """Two calls about one fire: the later is merged into one that began shortly before it."""
-    order, found = sorted(began, key=lambda incident: (began[incident], incident)), []
+    order = sorted(began, key=lambda incident: (began[incident], incident))
+    found: list[dict[str, Any]] = []
     for before, incident in pairwise(order):
         if chance.random() >= MERGED:
             continue

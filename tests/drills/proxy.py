@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import watchroom.broker.broker as broker_module
+from watchroom.broker.config import server_properties
 
 _CHUNK = 1 << 16
 LOOPBACK = "127.0.0.1"
@@ -112,20 +114,16 @@ def second_listener(port: int, advertised: int) -> Iterator[None]:
     ``server.properties`` is read by Java, to which the last of two equal names counts. The product has no
     such setting, and needs none: what makes Kafka misbehave is here.
     """
-    original = broker_module.server_properties
 
-    def with_clients(own: int, controller: int, extra: Any) -> str:
-        text = original(own, controller, extra)
+    def with_clients(port_: int, controller_port: int, extra: Mapping[str, str]) -> str:
+        text = server_properties(port_, controller_port, extra)
         said = {
-            "listeners": f"PLAINTEXT://{LOOPBACK}:{own},CONTROLLER://{LOOPBACK}:{controller},"
+            "listeners": f"PLAINTEXT://{LOOPBACK}:{port_},CONTROLLER://{LOOPBACK}:{controller_port},"
             f"CLIENTS://{LOOPBACK}:{port}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{own},CLIENTS://{LOOPBACK}:{advertised}",
+            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port_},CLIENTS://{LOOPBACK}:{advertised}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:PLAINTEXT",
         }
         return text + "".join(f"{name}={value}\n" for name, value in said.items())
 
-    broker_module.server_properties = with_clients
-    try:
+    with patch.object(broker_module, "server_properties", with_clients):
         yield
-    finally:
-        broker_module.server_properties = original

@@ -18,6 +18,7 @@ from sources.mapping import Mapper
 from sources.problems import Problem
 from sources.profile import find_profile, load_profile
 from sources.reading import Export, OpenFile, positions
+from tests.core.driver import Floor
 from tests.core.effort import examples
 from tests.drills import fuzz
 from tests.drills.bad_bytes import bad_bytes
@@ -39,15 +40,15 @@ def test_bad_inputs_are_all_found_again() -> None:
 
 def test_the_fuzzing_notices_what_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """It can fail: a partition that forgets its dead letters of one reason is found out."""
-    bury = fuzz.Floor._start_one
+    start = Floor._start_one
 
     def forgetful(floor: Any, partition: int) -> Any:
-        logic: Any = bury(floor, partition)
+        logic: Any = start(floor, partition)
         kept = logic._bury
         logic._bury = lambda *said: None if said[3].value == "empty" else kept(*said)
         return logic
 
-    monkeypatch.setattr(fuzz.Floor, "_start_one", forgetful)
+    monkeypatch.setattr(Floor, "_start_one", forgetful)
 
     with pytest.raises(fuzz.Broken, match="neither joined nor a dead letter"):
         fuzz.fuzz(4_000, seed=1, batch=250)
@@ -96,7 +97,7 @@ def damaged(draw: st.DrawFn, content: bytes, times_max: int = 6) -> bytes:
 @given(content=damaged(ROWS))
 def test_a_damaged_export_is_read_as_far_as_it_can_be(content: bytes) -> None:
     """A damaged file is one sentence, or its rows are read and each bad one is named; no more is raised."""
-    said, problems, refused = 0, [], ""
+    said, problems, refused = 0, list[Problem](), ""
     try:
         said, problems = read_export(content)
     except BadInput as exc:
@@ -154,18 +155,16 @@ def test_a_damaged_fetch_is_lost_or_refused(
     broken = bytearray(raw)
     for at, bit in flips:
         broken[covered[at % len(covered)]] ^= 1 << bit
-    good = drained(fetch_result(raw, start, isolation, aborted), records_max)
     if bytes(broken) == raw:
         return
 
-    with pytest.raises((Lost, KafkaError)) as refused:
-        drained(fetch_result(bytes(broken), start, isolation, aborted), 10**6)
-    assert good or refused
+    with pytest.raises((Lost, KafkaError)):
+        drained(fetch_result(bytes(broken), start, isolation, aborted), records_max)
 
 
 def covered_bytes(raw: bytes) -> list[int]:
     """The places of bytes that are under a record batch's checksum."""
-    places, at = [], 0
+    places, at = list[int](), 0
     while at < len(raw):
         size = 12 + int.from_bytes(raw[at + 8 : at + 12], "big")
         places += range(at + 21, at + size)

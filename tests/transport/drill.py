@@ -13,11 +13,11 @@ import random
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from schemas.errors import WatchroomError
 from schemas.settings import load_settings
 from streams import app
-from streams.transport import consumer
 from streams.transport.owner import Owner
 from streams.transport.watchdog import Judge
 from tests.transport.toy import Toy
@@ -68,7 +68,7 @@ class Deaf(Owner):
 
     def passed(self, point: str) -> None:
         if point == "after_commit":
-            consumer.fetched = _nothing
+            patch("streams.transport.consumer.fetched", _nothing).start()
 
 
 async def _nothing(*_: Any, **__: Any) -> dict[Any, Any]:

@@ -108,9 +108,9 @@ def test_the_watchdog_ends_a_worker_that_stands_still(kafka: Broker, tmp_path: P
     Method: idle, then hang, each for longer than the bound.
     """
     with drill(kafka.bootstrap, tmp_path, replace(PLAIN, hang_at=1)) as it:
-        it.start("a", stall_s=2.0)
+        it.start("a", stall_s=5.0)
         it.wait_acquired("a")
-        time.sleep(4.0)
+        time.sleep(8.0)
         assert it.workers["a"].poll() is None
         write(kafka.bootstrap, it.toy.sources[0], events(1_000, 50, 1), 4)
 

@@ -42,5 +42,5 @@ NAMES = (
     "logs_compacted",
 )
 
-FAULTS: Mapping[str, Fault] = {name: import_module(f"{__name__}.{name}") for name in NAMES}  # type: ignore[misc]
+FAULTS: Mapping[str, Fault] = {name: import_module(f"{__name__}.{name}") for name in NAMES}
 """By name."""
