@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import ConsumerStoppedError
+from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 
 from schemas.errors import Lost
 from streams.stage import RecordBatch
@@ -32,9 +33,19 @@ def _aborted(part: PartitionRecords, batch: object) -> bool:
     if batch.producer_id is None:  # type: ignore[attr-defined]
         return False
     part._consume_aborted_up_to(batch.base_offset)  # type: ignore[attr-defined]
-    if batch.is_control_batch and part._contains_abort_marker(batch):  # type: ignore[attr-defined]
+    if batch.is_control_batch and _ends_in_abort(batch):  # type: ignore[attr-defined]
         part._aborted_producers.discard(batch.producer_id)  # type: ignore[attr-defined]
     return batch.is_transactional and batch.producer_id in part._aborted_producers  # type: ignore[attr-defined]
+
+
+def _ends_in_abort(batch: Iterable[object]) -> bool:
+    """Whether a control batch is an abort's marker.
+
+    One without records is none, as in Kafka's own client: compaction empties a marker that is no longer
+    needed and keeps its batch, the last one of its producer. (aiokafka raises there.)
+    """
+    marker = next(iter(batch), None)
+    return marker is not None and ControlRecord.parse(marker.key) == ABORT_MARKER  # type: ignore[attr-defined]
 
 
 def drain(result: FetchResult, records_max: int, *, keys: bool) -> RecordBatch | None:

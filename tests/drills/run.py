@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from aiokafka.consumer.fetcher import PartitionRecords
+
+from streams.transport.fetch import _ends_in_abort
 from tests.drills import check
 from tests.drills.check import Verdict
 from tests.drills.faults import FAULTS
@@ -68,6 +71,8 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None], within_s: float = 
         within_s: after so long no further step is begun, but for the plan's last; the judgement takes longer.
     """
     outcome, begun = Outcome(plan), time.monotonic()
+    # aiokafka's own readers, which judge here, raise at a marker that compaction has emptied.
+    PartitionRecords._contains_abort_marker = staticmethod(_ends_in_abort)
     # Ours, which the feeder and the readers use: what Kafka's absence means to them is no news here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     form = FORMS[plan.form]

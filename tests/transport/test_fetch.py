@@ -180,6 +180,22 @@ def test_markers_alone_move_the_position() -> None:
     assert (batch.begin, batch.end, len(batch)) == (5, 6, 0)
 
 
+@pytest.mark.parametrize("marker", [COMMIT, ABORT])
+def test_a_marker_that_compaction_emptied_is_read_over(marker: bytes) -> None:
+    """Goal: an emptied control batch ends no worker, and hides nothing that comes after it.
+
+    Method: one between two batches of its producer. Found by `python -m tests.drills`: aiokafka raises
+    "Control batch did not contain any records"; recovery from such a changelog would have failed for ever.
+    """
+    raw = record_batch(0, [0, 1], end=2, producer=11)
+    raw += record_batch(2, [], end=3, producer=11, marker=marker)
+    raw += record_batch(3, [3], end=4, producer=11)
+
+    [batch] = drained(fetch_result(raw, 0, READ_COMMITTED, []), 100)
+    assert list(batch.offsets) == [0, 1, 3]
+    assert batch.end == 4
+
+
 def test_keys_are_read_only_where_they_are_wanted() -> None:
     """Goal: what is not asked for is not made.
 

@@ -44,9 +44,11 @@ def run(house: House, *, stage: str, after_s: float) -> str:
 def positions(house: House, what: str, pids: dict[str, int]) -> dict[str, int]:
     """Where each partition of these processes was taken first (``acquired``) or left last (``released``).
 
+    Left with all committed: what was not is done again, and the worker has said so by its exit code.
+
     Whoever starts first takes all, and goes on, before it shares with the next.
     """
-    said = [fact for fact in house.said(what) if fact["pid"] in pids.values()]
+    said = [f for f in house.said(what) if f["pid"] in pids.values() and f.get("committed", True)]
     found: dict[str, int] = {}
     for fact in sorted(said, key=lambda fact: str(fact["time"])):
         found = {**fact["positions"], **found} if what == "acquired" else {**found, **fact["positions"]}
