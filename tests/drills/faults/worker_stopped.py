@@ -6,7 +6,7 @@ import random
 import signal
 from typing import Any
 
-from tests.drills.house import Failed, House
+from tests.drills.house import WHOLE_S, Failed, House
 
 ABOUT = (
     "SIGSTOP of a worker until another has taken its partitions over and works, then SIGCONT: it must end "
@@ -23,7 +23,8 @@ def arguments(chance: random.Random) -> dict[str, Any]:
 def run(house: House, *, name: str, works_s: float) -> str:
     """Stop it, wait for the take-over, let it wake."""
     stage = name.rpartition("-")[0]
-    house.wait_whole()
+    # One that holds nothing yet has nothing to lose, and nothing to say when it wakes.
+    house.wait(lambda: house.whole(stage) and bool(house.held(name)), WHOLE_S, f"{name} holds its part")
     held = house.held(name)
     pid = house.signal(name, signal.SIGSTOP)
     took_s = house.wait_whole(stages=(stage,))
