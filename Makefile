@@ -71,6 +71,7 @@ bench: .venv/.ready-dev ## Measure how fast it is
 .PHONY: compose-drill
 compose-drill: .venv/.ready-dev ## Run docker-compose.yml with stand-in images, kill a worker, compare (root, docker.io)
 	@$(BIN)/python -m tools.compose_drill $(ARGS)
+
 .PHONY: drill
 drill: .venv/.ready-dev ## Break what can be broken and hold the answer against the reference (half an hour, root)
 	@$(BIN)/python -m tests.drills $(ARGS)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
@@ -38,14 +39,14 @@ def _aborted(part: PartitionRecords, batch: object) -> bool:
     return batch.is_transactional and batch.producer_id in part._aborted_producers  # type: ignore[attr-defined]
 
 
-def _ends_in_abort(batch: Iterable[object]) -> bool:
+def _ends_in_abort(batch: Any) -> bool:
     """Whether a control batch is an abort's marker.
 
     One without records is none, as in Kafka's own client: compaction empties a marker that is no longer
     needed and keeps its batch, the last one of its producer. (aiokafka raises there.)
     """
-    marker = next(iter(batch), None)
-    return marker is not None and ControlRecord.parse(marker.key) == ABORT_MARKER  # type: ignore[attr-defined]
+    marker = next(batch, None)
+    return marker is not None and ControlRecord.parse(marker.key) == ABORT_MARKER
 
 
 def drain(result: FetchResult, records_max: int, *, keys: bool) -> RecordBatch | None:
