@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "What runs, its health, lag and the count law."),
     "figures": ("figures", "Response-time figures as a table."),
     "replay": ("replay", "Replay an export into Kafka as events and clocks."),
+    "simulate": ("simulate", "Invent a city's events, fitted to a real one's."),
     "send": ("send", "Send events given as JSON Lines."),
     "profile": ("profile", "Check how an export would be read."),
     "agency": ("agency", "Check an agency's file."),

@@ -1,0 +1,146 @@
+"""``watchroom simulate``: a synthetic city's events, into Kafka or a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import nullcontext
+from datetime import date, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from schemas.agency import Agency
+from schemas.errors import ConfigurationError, WatchroomError
+from schemas.times import Micros, micros
+from sources.bulk import BulkWriter
+from sources.clocks import last_clock
+from sources.progress import shown
+from sources.replay import check_source
+from sources.simulation.city import City, Plan
+from sources.simulation.run import Simulated, ToLines, ToSink, check_times, run
+from sources.stopping import Stop, on_signals
+from watchroom.cli import Context, pass_context
+from watchroom.commands.replay import Span, agency_named
+
+DAYS_MAX = 36_525
+INCIDENTS_MAX = 1_000_000
+
+
+@click.group("simulate")
+def command() -> None:
+    """Invent a city's events: for trials, drills and benchmarks, marked as simulated in every event.
+
+    \b
+    Example:
+      watchroom simulate fire --incidents-per-day 445 --days 7 --seed 1
+    """
+
+
+@command.command("fire")
+@click.option("--agency", "agency_id", default="simcity", show_default=True, help="Agency to speak as.")
+@click.option(
+    "--source", "source_id", metavar="ID", help="Source to speak for. [default: the agency's only one]"
+)
+@click.option(
+    "--incidents-per-day",
+    type=click.IntRange(1, INCIDENTS_MAX),
+    default=445,
+    show_default=True,
+    help="Calls a day, on the mean; San Francisco has 445.",
+)
+@click.option("--days", type=click.IntRange(1, DAYS_MAX), default=7, show_default=True, help="How many days.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 10**9),
+    default=1,
+    show_default=True,
+    help="The same seed, the same bytes.",
+)
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default="2025-01-06",
+    show_default=True,
+    help="First day, the agency's own midnight.",
+)
+@click.option(
+    "--to", "target", metavar="FILE|-|kafka", default="kafka", show_default=True, help="Where the events go."
+)
+@click.option("--clock-step", type=Span(), default="1d", show_default=True, help="Event time between clocks.")
+@click.option(
+    "--stations", type=click.IntRange(0, 10_000), default=0, help="Stations. [default: San Francisco's 46]"
+)
+@pass_context
+def fire(
+    context: Context,
+    /,
+    agency_id: str,
+    source_id: str | None,
+    target: str,
+    start: datetime,
+    incidents_per_day: int,
+    days: int,
+    seed: int,
+    clock_step: Micros,
+    stations: int,
+) -> None:
+    """Fire and EMS calls of a synthetic city, fitted to San Francisco's week (docs/generator.md).
+
+    Events and clocks come in the order of time, as a replay gives them, as fast as they can be written. To a
+    file or standard output they are JSON Lines that `watchroom send` takes.
+
+    \b
+    Examples:
+      watchroom simulate fire --incidents-per-day 2300 --days 30 --seed 7
+      watchroom simulate fire --days 1 --clock-step 1min --to - | head
+    """
+    agency = agency_named(context.settings, agency_id)
+    plan = Plan(
+        agency.id, _source_of(agency, source_id), agency.zone, _midnight(start.date(), agency),
+        incidents_per_day, days, seed, clock_step, stations,
+    )  # fmt: skip
+    with on_signals(Stop()) as stop:
+        simulated = _to_kafka(context, plan, stop) if target == "kafka" else _to_lines(plan, target, stop)
+    click.echo(str(simulated), err=target == "-")
+    if simulated.interrupted:
+        raise KeyboardInterrupt
+
+
+def _to_kafka(context: Context, plan: Plan, stop: Stop) -> Simulated:
+    from watchroom.running import bootstrap
+
+    address = bootstrap(context.settings)
+    clock = last_clock(address, plan.agency_id, plan.source_id)
+    check_times(plan, clock, time.time_ns() // 1000, context.settings.evict_after_days)
+    city = City(plan)
+    with BulkWriter(address) as writer, shown(plan.zone) as report:
+        return run(city, ToSink(writer, city), report=report, stop=stop, flush=writer.flush)
+
+
+def _to_lines(plan: Plan, target: str, stop: Stop) -> Simulated:
+    city = City(plan)
+    try:
+        opened = nullcontext(sys.stdout.buffer) if target == "-" else Path(target).open("wb")  # noqa: SIM115 - below
+        stream: BinaryIO
+        with opened as stream:
+            return run(city, ToLines(stream, city), stop=stop, flush=stream.flush)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise WatchroomError(f"{target}: cannot be written: {exc.strerror}") from exc
+
+
+def _source_of(agency: Agency, source_id: str | None) -> str:
+    if source_id is not None:
+        check_source(agency, source_id)
+        return source_id
+    if len(agency.sources) != 1:
+        listed = ", ".join(sorted(agency.source_ids))
+        raise ConfigurationError(f"agency {agency.id} lists {listed}: choose one with --source")
+    return agency.sources[0].id
+
+
+def _midnight(day: date, agency: Agency) -> Micros:
+    return micros(datetime(day.year, day.month, day.day, tzinfo=agency.zone))
