@@ -66,6 +66,7 @@ fast: .venv/.ready-dev ## Compile the core of stage one (needs gcc and Python's 
 
 .PHONY: bench
 bench: .venv/.ready-dev ## Measure how fast it is
+	@[ -f .venv-bench/.ready ] || tools/setup-bench.sh
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: compose-drill
@@ -87,5 +88,5 @@ pins: ## Resolve constraints.txt afresh (needs Python 3.11, 3.12 and 3.13)
 
 .PHONY: clean
 clean: ## Remove all that this Makefile made; records and settings stay
-	@rm -rf .venv build dist streams/incidents/_compiled .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-bench build dist streams/incidents/_compiled .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

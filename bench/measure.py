@@ -32,7 +32,8 @@ class Run(NamedTuple):
     Attributes:
         rate: records of the source a second, from the first batch to the last commit.
         seconds: that time.
-        cpu_seconds: processor time of the worker, start included.
+        cpu_seconds: processor time of the worker, start included; ``cpu_us``: microseconds an event, without.
+        samples: at each commit: (seconds, records done, processor seconds).
         memory_mb: the most it took.
     """
 
@@ -40,6 +41,8 @@ class Run(NamedTuple):
     seconds: float
     cpu_seconds: float
     memory_mb: float
+    cpu_us: float
+    samples: tuple[tuple[float, int, float], ...] = ()
 
 
 async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
@@ -74,7 +77,9 @@ def prepare(settings: Settings, generation: int) -> None:
 
 
 @contextmanager
-def worker(settings: Settings, stage: str, generation: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    settings: Settings, stage: str, generation: int, log: Path, name: str = "bench"
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of its own process, stopped at the end."""
     environment = {
         **os.environ,
@@ -82,7 +87,7 @@ def worker(settings: Settings, stage: str, generation: int, log: Path) -> Iterat
         "WATCHROOM_STATE_DIR": str(settings.state_dir),
         "WATCHROOM_PARTITIONS": str(settings.partitions),
     }
-    command = [sys.executable, "-m", "watchroom", "worker", "--stage", stage, "--id", f"bench-{stage}"]
+    command = [sys.executable, "-m", "watchroom", "worker", "--stage", stage, "--id", f"{name}-{stage}"]
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*command, "--generation", str(generation)], env=environment, stderr=out, stdout=out
@@ -113,7 +118,8 @@ def backlog(settings: Settings, stage: str, generation: int, topics: list[str], 
     with _ends(settings.broker, topics) as ends, worker(settings, stage, generation, log) as process:
         admin = KafkaAdminClient(bootstrap_servers=settings.broker)
         group, until = app_id(stage, generation), time.monotonic() + _PATIENCE_S
-        samples: list[tuple[float, int]] = []
+        samples: list[tuple[float, int, float]] = []
+        before = _done(admin, group, ends)
         try:
             while not samples or samples[-1][1] < sum(ends.values()):
                 if process.poll() is not None or time.monotonic() > until:
@@ -121,22 +127,24 @@ def backlog(settings: Settings, stage: str, generation: int, topics: list[str], 
                         f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}"
                     )
                 done = _done(admin, group, ends)
-                if done and (not samples or done > samples[-1][1]):
-                    samples.append((time.perf_counter(), done))
+                if done > (samples[-1][1] if samples else before):
+                    samples.append((time.perf_counter(), done, use(process.pid)[0]))
                 time.sleep(0.02)
         finally:
             admin.close()
-        cpu, memory = _use(process.pid)
-    (begun, first), (ended, last) = samples[0], samples[-1]
-    passed = ended - begun
-    return Run((last - first) / passed if passed else float("nan"), passed, cpu, memory)
+        cpu, memory = use(process.pid)
+    (begun, first, used), (ended, last, used_last) = samples[0], samples[-1]
+    passed, events = ended - begun, last - first
+    if not events:
+        return Run(float("nan"), passed, cpu, memory, float("nan"))
+    return Run(events / passed, passed, cpu, memory, 1e6 * (used_last - used) / events, tuple(samples))
 
 
 class Rebuilt(NamedTuple):
     """One recovery of stage two, which has no changelog and reads its inputs whole.
 
     Attributes:
-        seconds: to read all records, as the worker says.
+        seconds: to read all records, as the worker says; ``cpu_us``: of processor a record, start included.
         records: how many.
         memory_mb: the most it took, first figures included.
     """
@@ -144,19 +152,33 @@ class Rebuilt(NamedTuple):
     seconds: float
     records: int
     memory_mb: float
+    cpu_us: float
+
+
+def started(settings: Settings, stage: str, generation: int, log: Path) -> dict[str, Any]:
+    """Start a worker, and what it says when it has its partitions; then it is stopped again."""
+    with worker(settings, stage, generation, log) as process:
+        return until_acquired(process, log)
 
 
 def rebuilt(settings: Settings, generation: int, log: Path) -> Rebuilt:
     """Start stage two before a generation's records, and wait until it has read them and told its figures."""
     with worker(settings, "agency", generation, log) as process:
-        until = time.monotonic() + _PATIENCE_S
-        while not (facts := _acquired(log)):
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"stage two did not get through: see {log}\n{log.read_text()[-2000:]}")
-            time.sleep(0.1)
+        facts = until_acquired(process, log)
         time.sleep(3.0)  # its first figures
-        _, memory = _use(process.pid)
-    return Rebuilt(float(facts["recovery_s"]), int(facts["records"]), memory)
+        cpu, memory = use(process.pid)
+    count = int(facts["records"])
+    return Rebuilt(float(facts["recovery_s"]), count, memory, 1e6 * cpu / max(1, count))
+
+
+def until_acquired(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
+    """Wait until a worker has its partitions; what it said then."""
+    until = time.monotonic() + _PATIENCE_S
+    while not (facts := _acquired(log)):
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}")
+        time.sleep(0.1)
+    return facts
 
 
 def _acquired(log: Path) -> dict[str, Any]:
@@ -187,10 +209,17 @@ def _done(admin: KafkaAdminClient, group: str, ends: dict[Place, int]) -> int:
     return sum(min(max(offsets[p].offset, 0), end) for p, end in ends.items() if p in offsets)
 
 
-def _use(pid: int) -> tuple[float, float]:
+def use(pid: int) -> tuple[float, float]:
     """(processor seconds, most memory in MB) of a process, as the kernel tells."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ticks = os.sysconf("SC_CLK_TCK")
     status = Path(f"/proc/{pid}/status").read_text()
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     return (int(fields[11]) + int(fields[12])) / ticks, peak / 1024
+
+
+def progress(admin: KafkaAdminClient, bootstrap: str, group: str, names: list[str]) -> tuple[int, int]:
+    """(records of these topics a group has committed, how many are left)."""
+    with _ends(bootstrap, names) as ends:
+        done = _done(admin, group, ends)
+        return done, sum(ends.values()) - done

@@ -1,0 +1,125 @@
+"""From an event's append to the append of the figure that counts it, by the broker's own clock, open loop.
+
+Events are sent when a schedule fixed beforehand says so, whether or not anything keeps up, so no slow moment
+hides the waiting it caused. The k-th ``call_create`` in the order of appending is counted by the first figures
+``call_taking``, breakdown ``all``, whose n over all modes is at least k: both times are Kafka's
+LogAppendTime.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import groupby
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaConsumer, TopicPartition
+
+from bench import city, measure
+from bench.setting import Bench
+from schemas import records, topics
+from schemas.decoding import decode
+from schemas.events import ClockEvent, to_json
+from schemas.keys import partition_of
+
+RATES = (1_000, 20_000)
+WARM = 0.2
+"""The first part of a run, which is not measured."""
+
+
+def run(bench: Bench) -> None:
+    """Each rate, each round, on topics of its own generation and an agency that starts empty."""
+    bench.say(
+        f"{'events/s':>9}{'sent/s':>9}{'measured':>10}{'p50 ms':>8}{'p90 ms':>8}{'p99 ms':>8}{'max ms':>8}"
+    )
+    seconds = max(4, bench.events // RATES[0])
+    for rate in RATES:
+        # The log is one: of a second rate the figures would begin at the first one's.
+        _one(bench, rate, seconds, fresh=rate == RATES[0])
+
+
+def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
+    settings = bench.settings
+    if fresh:
+        measure.prepare(settings, 1)
+    before = len(_created(settings.broker))
+    with (
+        measure.worker(settings, "incidents", 1, log_one := bench.folder / f"one-{rate}.log") as one,
+        measure.worker(settings, "agency", 1, log_two := bench.folder / f"two-{rate}.log") as two,
+    ):
+        measure.until_acquired(one, log_one)
+        measure.until_acquired(two, log_two)
+        events = list(city.simple(rate * seconds, first=0 if fresh else 1))
+        passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions))
+        time.sleep(4)
+    waits = sorted(_waits(settings.broker, before))
+    if not waits:
+        raise RuntimeError(f"nothing was measured: see {log_two}")
+    at = [waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.9, 0.99)]
+    figures = "".join(f"{value:>8,}" for value in (*at, waits[-1]))
+    bench.say(f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}")
+
+
+async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partitions: int) -> float:
+    """Send event k at k / rate, and each second a clock of what was said before it."""
+    producer: Any = AIOKafkaProducer(bootstrap_servers=broker, acks=1, linger_ms=1)
+    await producer.start()
+    places = [partition_of(key, partitions) for key, _ in events]
+    begun, sent, clocks = time.perf_counter(), 0, 0
+    while sent < len(events):
+        due = min(len(events), int((time.perf_counter() - begun) * rate))
+        for at in range(sent, due):
+            await producer.send(topics.EVENTS, events[at][1], events[at][0].encode(), places[at])
+        sent = max(sent, due)
+        if sent and (time.perf_counter() - begun) > clocks:
+            clocks += 1
+            said = decode(events[sent - 1][1]).occurred_at
+            clock = to_json(ClockEvent(agency_id=city.AGENCY, source_id=city.SOURCE, time=said))
+            for partition in range(partitions):
+                await producer.send(topics.EVENTS, clock, b"clock", partition)
+        await asyncio.sleep(0.001)
+    passed = time.perf_counter() - begun
+    await producer.stop()
+    return passed
+
+
+def _everything(broker: str, topic: str) -> list[Any]:
+    consumer: Any = KafkaConsumer(bootstrap_servers=broker, check_crcs=False, max_poll_records=20_000)
+    places = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
+    consumer.assign(places)
+    consumer.seek_to_beginning()
+    ends, found = consumer.end_offsets(places), []
+    while any(consumer.position(p) < ends[p] for p in places):
+        for batch in consumer.poll(timeout_ms=500).values():
+            found += batch
+    consumer.close()
+    return found
+
+
+def _created(broker: str) -> list[int]:
+    """When each ``call_create`` was appended, in order, milliseconds."""
+    said = _everything(broker, topics.EVENTS)
+    return sorted(r.timestamp for r in said if b'"name":"call_create"' in r.value)
+
+
+def _waits(broker: str, before: int) -> list[int]:
+    """Milliseconds of each ``call_create`` after the first ``before`` ones and the warm-up."""
+    created = _created(broker)
+    first = before + int((len(created) - before) * WARM)
+    figures = _everything(broker, topics.topic_name("figures", 1))
+    told = (
+        (record.timestamp, figure)
+        for record in figures
+        if record.value and b"/call_taking/" in record.key and b"/7d/all/" in record.key
+        for figure in (records.decode_figure(record.value),)
+    )
+    counts: dict[str, int] = {}
+    waits: list[int] = []
+    counted = 0
+    for moment_ms, together in groupby(told, key=lambda pair: pair[0]):
+        counts |= {figure.mode: figure.n for _, figure in together}
+        reached = min(sum(counts.values()), len(created))
+        waits += [moment_ms - at for at in created[max(counted, first) : reached]]
+        counted = max(counted, reached)
+    return waits
