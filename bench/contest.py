@@ -55,9 +55,8 @@ def run(bench: Bench) -> None:
     settings = bench.settings
     measure.prepare(settings, 1)
     written = asyncio.run(load.write(settings.broker, bench.events, settings.partitions))
-    bench.say(
-        f"{written.events:,} events of {written.bytes // written.events} bytes, {settings.partitions} partitions"
-    )
+    size = written.bytes // written.events
+    bench.say(f"{written.events:,} events of {size} bytes, {settings.partitions} partitions")
     rates: dict[str, list[float]] = defaultdict(list)
     cpu: dict[str, list[float]] = defaultdict(list)
     for number in range(1, bench.rounds + 1):
@@ -117,9 +116,7 @@ def _table(bench: Bench, rates: dict[str, list[float]], cpu: dict[str, list[floa
     bench.say(
         "What they do not do: Watchroom writes all of a batch in one fencing transaction, dead-letters what"
     )
-    bench.say(
-        "it cannot join, keeps clocks, closes by rule, evicts and merges; it tells of an incident once a batch."
-    )
+    bench.say("it cannot join, keeps clocks, closes by rule, evicts and merges; tells once a batch.")
     bench.say("The raw reader decodes nothing and writes nothing. The others join and tell event by event:")
     for peer in PEERS:
         bench.say(f"  {peer.about}: {peer.without}")

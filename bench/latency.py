@@ -1,8 +1,8 @@
 """From an event's append to the append of the figure that counts it, by the broker's own clock, open loop.
 
 Events are sent when a schedule fixed beforehand says so, whether or not anything keeps up, so no slow moment
-hides the waiting it caused. The k-th ``call_create`` in the order of appending is counted by the first figures
-``call_taking``, breakdown ``all``, whose n over all modes is at least k: both times are Kafka's
+hides the waiting it caused. The k-th ``call_create`` in the order of appending is counted by the first
+figures ``call_taking``, breakdown ``all``, whose n over all modes is at least k: both times are Kafka's
 LogAppendTime.
 """
 

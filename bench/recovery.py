@@ -50,6 +50,6 @@ def run(bench: Bench) -> None:
     for number in range(bench.rounds):
         facts = measure.started(settings, "incidents", 1, bench.folder / f"recovery-{number}.log")
         bench.say(
-            f"{count:,} open incidents: {facts['records']:,} changelog records read in {facts['recovery_s']:.2f} s,"
-            f" after {facts['fence_s']:.2f} s of fencing"
+            f"{count:,} open incidents: {facts['records']:,} changelog records read in"
+            f" {facts['recovery_s']:.2f} s, after {facts['fence_s']:.2f} s of fencing"
         )

@@ -54,5 +54,6 @@ def run(bench: Bench) -> None:
         admin.close()
     again = measure.rebuilt(settings, 1, bench.folder / "rebuilt.log")
     bench.say(
-        f"stage two rebuilt from {again.records:,} records in {again.seconds:.1f} s, {again.memory_mb:,.0f} MB"
+        f"stage two rebuilt from {again.records:,} records in {again.seconds:.1f} s,"
+        f" {again.memory_mb:,.0f} MB"
     )
