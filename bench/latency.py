@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from bench import city, measure
 from bench.setting import Bench
@@ -22,8 +22,10 @@ from schemas import records, topics
 from schemas.decoding import decode
 from schemas.events import ClockEvent, to_json
 from schemas.keys import partition_of
+from streams.app import app_id
 
 RATES = (1_000, 20_000)
+_PATIENCE_S = 300
 WARM = 0.2
 """The first part of a run, which is not measured."""
 
@@ -52,13 +54,28 @@ def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
         measure.until_acquired(two, log_two)
         events = list(city.simple(rate * seconds, first=0 if fresh else 1))
         passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions))
-        time.sleep(4)
+        _until_counted(settings.broker)
     waits = sorted(_waits(settings.broker, before))
     if not waits:
         raise RuntimeError(f"nothing was measured: see {log_two}")
     at = [waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.9, 0.99)]
     figures = "".join(f"{value:>8,}" for value in (*at, waits[-1]))
     bench.say(f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}")
+
+
+def _until_counted(broker: str) -> None:
+    """Wait until both stages have committed all: what is still on its way, the slow, would be left out."""
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    results = [topics.topic_name(name, 1) for name in topics.RESULTS_OF_STAGE_ONE]
+    until = time.monotonic() + _PATIENCE_S
+    while (
+        measure.progress(admin, broker, app_id("incidents", 1), [topics.EVENTS])[1]
+        or measure.progress(admin, broker, app_id("agency", 1), results)[1]
+    ):
+        if time.monotonic() > until:
+            raise RuntimeError(f"{_PATIENCE_S} s after the last event not everything was counted")
+        time.sleep(0.5)
+    admin.close()
 
 
 async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partitions: int) -> float:

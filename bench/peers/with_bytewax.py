@@ -50,7 +50,9 @@ def keyed(message):
 flow = Dataflow("incidents")
 events = op.input("events", flow, KafkaSource([options.broker], [options.topic], batch_size=5000))
 records = op.stateful_batch("join", op.map("key", events, keyed), Join)
-op.output("records", op.map("value", records, lambda pair: pair[1]), KafkaSink([options.broker], options.results))
+op.output(
+    "records", op.map("value", records, lambda pair: pair[1]), KafkaSink([options.broker], options.results)
+)
 
 init_db_dir(options.folder, 1)
 cli_main(flow, recovery_config=RecoveryConfig(str(options.folder)), epoch_interval=timedelta(seconds=1))

@@ -72,9 +72,7 @@ def test_a_peers_rate_leaves_its_start_out(capsys: pytest.CaptureFixture[str]) -
     assert said["rate"] > 0
 
 
-def test_a_section_is_replaced_and_the_others_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one part wrote, another part's run leaves alone."""
     monkeypatch.setattr(page, "PAGE", tmp_path / "benchmarks.md")
     for title, words in (("One", "first"), ("Two", "second"), ("One", "third")):
