@@ -1,7 +1,7 @@
 """Bytewax 0.21: a stateful step keyed by incident, with recovery snapshots each second.
 
-`stateful_batch`, the operator beneath the others: `stateful_flat_map` copies each state deeply for its snapshot, and
-a state of bytes need not be.
+`stateful_batch`, the operator beneath the others: `stateful_flat_map` copies each state deeply for its
+snapshot, and a state of bytes need not be.
 """
 
 from __future__ import annotations

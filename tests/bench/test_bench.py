@@ -1,4 +1,4 @@
-"""The benchmark itself: what peers are given is the real work, the latency is the right one, the page is kept."""
+"""The benchmark itself: peers get the real work, what is counted can be, the page keeps its sections."""
 
 from __future__ import annotations
 
