@@ -11,6 +11,7 @@ from schemas.settings import load_settings
 from schemas.times import micros
 from streams.incidents import packing
 from streams.incidents.emit import emit
+from streams.incidents.joining import join_correction, join_press, join_statement
 from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Incident
 
 AGENCIES: dict[str, Agency] = load_agencies(load_settings().agencies_dir)
@@ -52,14 +53,15 @@ def _join(incident: Incident, event: Any) -> str:
     unit = INCIDENT if kind is Merge or kind is Disposition else event.unit_id or INCIDENT
     occurred = micros(event.occurred_at)
     recorded = occurred if event.recorded_at is None else micros(event.recorded_at)
-    incident.seen(occurred, recorded)
+    incident.last_occurred = max(incident.last_occurred, occurred)
+    incident.last_recorded = max(incident.last_recorded, recorded)
     incident.simulated |= event.simulated
     if kind is Milestone:
-        incident.press(unit, event.name, occurred, recorded)
+        join_press(incident, unit, event.name, occurred, recorded)
     elif kind is Correction:
         was = EARLIEST if event.was is None else micros(event.was)
         time = WITHDRAWN if event.time is None else micros(event.time)
-        incident.correct(unit, event.name, was, (recorded, event.event_id, time))
+        join_correction(incident, unit, event.name, was, (recorded, event.event_id, time))
     else:
         if kind is Merge:
             values = {"merged_into": event.merged_into or ""}
@@ -67,5 +69,5 @@ def _join(incident: Incident, event: Any) -> str:
             values = {"disposition": event.disposition or ""}
         else:
             values = {name: said or "" for name, said in event.attributes.items()}
-        incident.state(unit, occurred, recorded, event.event_id, values)
+        join_statement(incident, unit, occurred, recorded, event.event_id, values)
     return unit
