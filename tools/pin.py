@@ -63,7 +63,8 @@ def resolve(version: str) -> dict[str, str]:
         asked = ("install", "--dry-run", "--ignore-installed", "--report", str(report), f"{ROOT}[dev]")
         subprocess.run([*pip, *asked], check=True, stdout=subprocess.DEVNULL)
         found = json.loads(report.read_text(encoding="utf-8"))["install"]
-    pins = {canonical(one["metadata"]["name"]): one["metadata"]["version"] for one in found}
+    # One of them calls itself v0.0.21, which pip takes for 0.0.21.
+    pins = {canonical(o["metadata"]["name"]): o["metadata"]["version"].removeprefix("v") for o in found}
     pins.pop("watchroom")
     return pins
 
