@@ -11,6 +11,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaConfigurationError, KafkaError
 
+from schemas.emptied_markers import read_over_them
 from schemas.errors import BrokerUnreachable
 from schemas.security import client_options, hint
 from schemas.topics import MIB
@@ -20,6 +21,7 @@ ANSWER_MS = 10_000
 
 # What it has to say goes to whoever configures logging; to a person at a terminal we say it in our own words.
 logging.getLogger("kafka").addHandler(logging.NullHandler())
+read_over_them()
 
 
 @contextmanager

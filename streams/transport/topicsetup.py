@@ -19,6 +19,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from schemas.definitions import EDITION
+from schemas.emptied_markers import read_over_them
 from schemas.errors import BrokerUnreachable, GenerationMismatch
 from schemas.security import client_options, hint
 from schemas.settings import Settings
@@ -208,6 +209,7 @@ def generations(bootstrap: str) -> dict[int, Generation]:
 
 
 def _read_register(bootstrap: str) -> dict[int, Generation]:
+    read_over_them()
     reader = KafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
