@@ -23,7 +23,7 @@ from sinks.consumers import consumer, partitions
 from sources.profile import shipped_profiles
 from streams.transport import topicsetup
 from watchroom import board, procfs, running
-from watchroom.broker import KAFKA_VERSION, answers, cache_folder, ports
+from watchroom.broker import KAFKA_VERSION, answers, cache_folder, ports, repositories
 from watchroom.commands.worker import formats
 
 State = Literal["ok", "missing", "note"]
@@ -34,7 +34,6 @@ DISK_MB_MIN = 512
 DISK_MB_WISE = 5_000
 MEMORY_MB_MIN = 1_000
 SKEW_S_MAX = 2.0
-MAVEN = "https://repo1.maven.org/maven2/"
 
 
 class Finding(NamedTuple):
@@ -140,15 +139,21 @@ def kafka_files(_settings: Settings) -> Iterator[Finding]:
     if (folder / "classpath.json").is_file():
         yield Finding(name, "ok", f"in {folder}")
         return
-    try:
-        urllib.request.urlopen(MAVEN, timeout=10).close()
-    except urllib.error.HTTPError:
-        pass  # it answers
-    except OSError as exc:
+    silent: list[str] = []
+    for address in repositories():
+        try:
+            urllib.request.urlopen(address, timeout=10).close()
+        except urllib.error.HTTPError:
+            break  # it answers
+        except OSError as exc:
+            silent.append(f"{address} does not answer ({getattr(exc, 'reason', exc)})")
+        else:
+            break
+    else:
         yield Finding(
             name,
             "missing",
-            f"not in {folder}, and {MAVEN} does not answer ({getattr(exc, 'reason', exc)})",
+            f"not in {folder}, and {'; '.join(silent)}",
             "connect this machine for the first start, or copy that folder from one where Kafka has started",
         )
         return

@@ -21,7 +21,7 @@ from .errors import (
     WillNotStop,
 )
 from .health import answers
-from .jars import CACHE_VARIABLE, Prepared, cache_folder, prepare
+from .jars import CACHE_VARIABLE, Prepared, cache_folder, prepare, repositories
 from .pins import KAFKA_VERSION
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "cache_folder",
     "prepare",
     "quicken",
+    "repositories",
 ]

@@ -189,6 +189,11 @@ def _fetch_all(folder: Path, tell: Progress) -> tuple[Path, ...]:
     return jars
 
 
+def repositories() -> list[str]:
+    """Addresses that Kafka's files are fetched from, in the order in which they are asked."""
+    return list(_context(cache_folder()).remote_repos.values())
+
+
 def _context(repository: Path) -> MavenContext:
     from jgo.config import GlobalSettings
     from jgo.maven import MavenContext, PythonResolver
