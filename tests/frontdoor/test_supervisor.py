@@ -150,7 +150,8 @@ def test_stopping_asks_all_at_once_and_kills_who_stays(floor: Floor) -> None:
     """SIGTERM first; who has not gone by then is killed, and named."""
     floor.start("good", FOR_EVER)
     floor.start(
-        "deaf", "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(60)"
+        "deaf",
+        "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)",
     )
     pids = [floor.pid("good"), floor.pid("deaf")]
     floor.look_until(lambda: "deaf" in (floor.folder / "deaf.log").read_text())
