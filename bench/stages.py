@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
+from pathlib import Path
 
 from bench import load, measure
 from bench.setting import Bench
 from schemas import topics
+from streams import compiled
+
+_WRITTEN = "as it is written"
 
 
 def _row(name: str, values: list[float], unit: str) -> str:
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{name:<58}{low:>12,.0f}{middle:>12,.0f}{high:>12,.0f}  {unit}".rstrip()
+
+
+def _cores() -> list[str]:
+    """Stage one's core as it is written, and compiled where ``make fast`` has been said."""
+    there = compiled.compiled(Path(compiled.__file__).parent / "incidents")
+    return [_WRITTEN, "compiled"] if there is not None else [_WRITTEN]
 
 
 def run(bench: Bench) -> None:
@@ -25,20 +36,28 @@ def run(bench: Bench) -> None:
         f" clocks to each of {settings.partitions} partitions"
     )
     raw: list[float] = []
-    one: list[measure.Run] = []
+    one: dict[str, list[measure.Run]] = {core: [] for core in _cores()}
     two: list[measure.Rebuilt] = []
-    for number in range(1, bench.rounds + 1):
-        measure.prepare(settings, number)
+    limits: dict[str, list[float]] = {core: [] for core in one}
+    generation = 0
+    for _ in range(bench.rounds):
         raw.append(asyncio.run(measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions)))
-        log = bench.folder / f"incidents-{number}.log"
-        one.append(measure.backlog(settings, "incidents", number, [topics.EVENTS], log))
-        two.append(measure.rebuilt(settings, number, bench.folder / f"agency-{number}.log"))
+        for core, runs in one.items():
+            generation += 1
+            measure.prepare(settings, generation)
+            os.environ[compiled.VARIABLE] = "0" if core == _WRITTEN else ""
+            log = bench.folder / f"incidents-{generation}.log"
+            runs.append(measure.backlog(settings, "incidents", generation, [topics.EVENTS], log))
+            limits[core].append(raw[-1])
+        two.append(measure.rebuilt(settings, generation, bench.folder / f"agency-{generation}.log"))
     bench.say(f"{'':<58}{'min':>12}{'median':>12}{'max':>12}")
     bench.say(_row("raw aiokafka reader, records/s", raw, ""))
-    bench.say(_row("stage one, validation, transactions, outputs, records/s", [r.rate for r in one], ""))
-    ratios = [100 * r.rate / limit for r, limit in zip(one, raw, strict=True)]
-    bench.say(_row("stage one as a share of the raw reader of its round", ratios, "%"))
-    bench.say(_row("stage one, processor microseconds an event", [r.cpu_us for r in one], ""))
-    bench.say(_row("stage one, most memory", [r.memory_mb for r in one], "MB"))
+    for core, runs in one.items():
+        bench.say(f"stage one {core}, validation, transactions, outputs:")
+        bench.say(_row("  records/s", [r.rate for r in runs], ""))
+        ratios = [100 * r.rate / limit for r, limit in zip(runs, limits[core], strict=True)]
+        bench.say(_row("  as a share of the raw reader of its round", ratios, "%"))
+        bench.say(_row("  processor microseconds an event, start included", [r.cpu_us for r in runs], ""))
+        bench.say(_row("  most memory", [r.memory_mb for r in runs], "MB"))
     bench.say(_row("stage two, records read a second at a rebuild", [r.records / r.seconds for r in two], ""))
     bench.say(_row("stage two, most memory", [r.memory_mb for r in two], "MB"))
