@@ -159,9 +159,7 @@ class Partition:
                 try:
                     event = decode(value)
                     kind = type(event)
-                    if kind is Milestone:
-                        self._milestone(event, offsets[index], latest)
-                    elif kind is Clock:
+                    if kind is Clock:
                         self._clock_record(event, latest)
                     elif kind is Absorbed:
                         self._absorbed(event, offsets[index])
@@ -214,42 +212,6 @@ class Partition:
         if desk is None:
             raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
         return desk
-
-    def _milestone(self, event: Any, offset: int, latest: Micros) -> None:
-        """Join a press into an incident that this batch has touched: what most events are, in one piece.
-
-        Whatever is out of the ordinary goes the long way (``_join``).
-        """
-        desk = self._desks.get(event.agency_id)
-        known = desk.touched.get(event.incident_id) if desk is not None else None
-        if (
-            desk is None
-            or known is None
-            or event.recorded_at is not None
-            or event.source_id not in desk.sources
-            or event.simulated
-        ):
-            self._join(event, offset, latest)
-            return
-        incident, units = known
-        occurred = micros(event.occurred_at)
-        if (
-            occurred > latest
-            or occurred < desk.oldest
-            or incident.last_occurred < desk.oldest
-            or incident.size > SIZE_LIMIT
-        ):
-            self._join(event, offset, latest)
-            return
-        unit = event.unit_id or INCIDENT
-        units.add(unit)
-        if occurred > incident.last_occurred:
-            incident.last_occurred = occurred
-        if occurred > incident.last_recorded:
-            incident.last_recorded = occurred
-        incident.last_offset = offset
-        incident.size += join_press(incident, unit, event.name, occurred, occurred)
-        self._joined += 1
 
     def _join(self, event: Any, offset: int, latest: Micros) -> None:
         """Join one event into its incident, which is from now on touched by this batch.
