@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError
 from schemas.events import ClockEvent, to_json
 from schemas.keys import part, partition_of
+from schemas.security import client_options
 from schemas.times import Micros, moment
 from schemas.topics import EVENTS, TOPICS
 
@@ -171,6 +172,7 @@ class BulkWriter:
             max_batch_size=_BATCH_BYTES,
             max_request_size=TOPICS[EVENTS].max_message_bytes,
             request_timeout_ms=30_000,
+            **client_options(),
         )
         try:
             await self._producer.start()

@@ -221,7 +221,7 @@ class Partition:
         """
         if self._loading:
             self.loaded()
-        for agency_id, book in self._books.items():
+        for agency_id, book in list(self._books.items()):  # a batch in between may bring another agency
             if book.clock is None:
                 continue
             book.settle_periods()

@@ -18,7 +18,7 @@ from streams.agency.due import Due
 from streams.agency.histograms import Histograms
 from streams.agency.partition import Partition
 from streams.agency.reading import IncidentRead, ResponseRead, newer
-from tests.core.driver import INCIDENTS, RESPONSES, Floor, Plan, clock, town
+from tests.core.driver import INCIDENTS, RESPONSES, Floor, Plan, Town, clock, town
 from tests.core.effort import examples
 from tests.core.invented import stories, tame_times
 from tests.core.naive import _nearest_rank
@@ -215,3 +215,26 @@ def test_a_tick_is_told_in_parts_and_a_batch_may_come_between() -> None:
         ]
     )
     assert floor.comparable_figures() == plainly.comparable_figures()
+
+
+def test_a_batch_between_two_parts_of_a_tick_may_bring_another_agency() -> None:
+    """A tick goes over the agencies there are; one that comes meanwhile is told of at the next."""
+    agencies = {**town(), "gown": Town().agency("gown")}
+    floor = Floor(agencies, Plan(sizes=(500,)))
+    floor.send([*whole("A"), clock(at(1_200))])
+    floor.run_one()
+    for topic in (INCIDENTS, RESPONSES):
+        floor._step_two(topic, 0, 500)
+    telling = iter(floor.two[0].tick())
+    floor._keep([next(telling)])
+    other = [{**event, "agency_id": "gown"} for event in whole("B", 60)]
+    floor.send([*other, clock(at(1_200), "gown")])
+    floor.run_one()
+    for topic in (INCIDENTS, RESPONSES):
+        floor._step_two(topic, 0, 500)
+    floor._keep(telling)
+    floor.run_two()
+
+    plainly = Floor(agencies).run([*whole("A"), *other, clock(at(1_200)), clock(at(1_200), "gown")])
+    assert floor.comparable_figures() == plainly.comparable_figures()
+    assert {figure.agency_id for figure in floor.figures().values()} == {"town", "gown"}

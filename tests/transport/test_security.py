@@ -79,6 +79,17 @@ def test_events_become_figures_over_tls_and_scram(secured: Secured, tmp_path: Pa
                 worker.wait(30)
 
 
+@pytest.mark.broker
+def test_the_generator_writes_over_tls_and_scram(secured: Secured, tmp_path: Path) -> None:
+    """The bulk writer has a client of its own, which must speak as the others do."""
+    made = watchroom(secured, tmp_path, "topics")
+    assert made.returncode == 0, made.stderr
+    words = ("simulate", "fire", "--incidents-per-day", "50", "--days", "1", "--seed", "4")
+    simulated = watchroom(secured, tmp_path, *words)
+    assert simulated.returncode == 0, simulated.stderr
+    assert "events" in simulated.stdout + simulated.stderr
+
+
 def settings(tmp_path: Path, **said: str) -> Settings:
     (tmp_path / "password").write_text(" a b \n", encoding="utf-8")
     given: dict[str, Any] = {"broker": "kafka:9092", "state_dir": tmp_path, **said}
