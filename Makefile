@@ -62,7 +62,7 @@ check: .venv/.ready-dev ## Format, lint, types and the laws of imports
 
 .PHONY: fast
 fast: .venv/.ready-dev ## Compile the core of stage one (needs gcc and Python's headers)
-	@$(BIN)/python tools/compile_core.py $(ARGS)
+	@$(BIN)/python -m tools.compile_core $(ARGS)
 
 .PHONY: bench
 bench: .venv/.ready-dev ## Measure how fast it is

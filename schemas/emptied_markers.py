@@ -16,7 +16,7 @@ AS_IT_CAME = Fetcher.PartitionRecords._contains_abort_marker
 """kafka-python's own."""
 
 
-def _contains_abort_marker(self: Any, batch: Any) -> bool:  # noqa: ARG001 - a method's
+def _contains_abort_marker(_: Any, batch: Any) -> bool:
     """Whether a batch is an abort's marker; one without records is none."""
     if not batch.is_control_batch:
         return False

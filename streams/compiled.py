@@ -22,8 +22,20 @@ VARIABLE = "WATCHROOM_COMPILED"
 
 
 def fingerprint(package: Path) -> dict[str, str]:
-    """What compiled modules must have been made of: the sources' checksums, and the Python."""
-    made_of = {name: hashlib.sha256((package / f"{name}.py").read_bytes()).hexdigest() for name in MODULES}
+    """What compiled modules must have been made of: checksums of theirs and of what they were typed against.
+
+    Args:
+        package: the folder of ``streams/incidents``.
+
+    Returns:
+        Of each source its name from the root on to its checksum; and the Python.
+    """
+    root = package.parent.parent
+    sources = [*package.glob("*.py"), package.parent / "stage.py", *(root / "schemas").glob("*.py")]
+    made_of = {
+        str(source.relative_to(root)): hashlib.sha256(source.read_bytes()).hexdigest()
+        for source in sorted(sources)
+    }
     return {**made_of, "python": f"{sys.implementation.cache_tag} {sys.platform}"}
 
 

@@ -2,8 +2,8 @@
 
 Example:
   make fast                                   # compile; workers use it from their next start
-  python tools/compile_core.py --into DIR     # compile into a folder of your own
-  python tools/compile_core.py --remove       # back to plain Python
+  python -m tools.compile_core --into DIR     # compile into a folder of your own
+  python -m tools.compile_core --remove       # back to plain Python
 
 Needs a C compiler and Python's headers (Debian: gcc and python3-dev). What is compiled stands beside the
 sources in ``streams/incidents/_compiled``, with their checksums: where a source has changed since, Python
@@ -20,11 +20,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from streams import compiled
+
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "streams" / "incidents"
-sys.path.insert(0, str(ROOT))
-
-from streams import compiled  # noqa: E402 - found by the line above
 
 _BUILD = """
 import sys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from schemas.errors import Refused
 from schemas.events import ClockEvent, to_json
@@ -50,6 +50,13 @@ class ToSink:
         self._sink.clock(self._plan.agency_id, self._plan.source_id, time)
 
 
+class Stream(Protocol):
+    """What lines are written to: all that is asked of it is to write."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take these bytes."""
+
+
 class ToLines:
     """To a file or pipe: one JSON a line, clocks among them.
 
@@ -57,7 +64,7 @@ class ToLines:
         stream: where to; ``city``: whose events they are.
     """
 
-    def __init__(self, stream: BinaryIO, city: City) -> None:
+    def __init__(self, stream: Stream, city: City) -> None:
         self._stream = stream
         self._plan = city.plan
 

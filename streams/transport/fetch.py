@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import ConsumerStoppedError
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 
@@ -26,17 +26,17 @@ from schemas.errors import Lost
 from streams.stage import RecordBatch
 
 
-def _aborted(part: PartitionRecords, batch: object) -> bool:
+def _aborted(part: Any, batch: Any) -> bool:
     """Whether a record batch belongs to a transaction that was aborted; keeps the books on ``part``.
 
     The books must live there and not with the call, for one fetch may be drained in several calls.
     """
-    if batch.producer_id is None:  # type: ignore[attr-defined]
+    if batch.producer_id is None:
         return False
-    part._consume_aborted_up_to(batch.base_offset)  # type: ignore[attr-defined]
-    if batch.is_control_batch and _ends_in_abort(batch):  # type: ignore[attr-defined]
-        part._aborted_producers.discard(batch.producer_id)  # type: ignore[attr-defined]
-    return batch.is_transactional and batch.producer_id in part._aborted_producers  # type: ignore[attr-defined]
+    part._consume_aborted_up_to(batch.base_offset)
+    if batch.is_control_batch and _ends_in_abort(batch):
+        part._aborted_producers.discard(batch.producer_id)
+    return batch.is_transactional and batch.producer_id in part._aborted_producers
 
 
 def _ends_in_abort(batch: Any) -> bool:

@@ -155,7 +155,7 @@ def test_figures_as_known_now(house: House, monkeypatch: pytest.MonkeyPatch) -> 
         return [msgspec.structs.replace(TURNOUT, n=1)]
 
     asof = types.ModuleType("watchroom.asof")
-    asof.figures_as_known = figures_as_known  # type: ignore[attr-defined]
+    monkeypatch.setattr(asof, "figures_as_known", figures_as_known, raising=False)
     monkeypatch.setitem(sys.modules, "watchroom.asof", asof)
     text = said(house, "figures", "--as-of", "2017-01-03T18:00")
 
@@ -244,7 +244,7 @@ def test_where_the_broker_is_not_given_it_is_asked_for(
     """Without the setting the running Watchroom says where its Kafka is."""
     house.put("figures", [pair(TURNOUT)])
     running = types.ModuleType("watchroom.running")
-    running.bootstrap = lambda settings: house.bootstrap  # type: ignore[attr-defined]
+    monkeypatch.setattr(running, "bootstrap", lambda settings: house.bootstrap, raising=False)
     monkeypatch.setitem(sys.modules, "watchroom.running", running)
     monkeypatch.delenv("WATCHROOM_BROKER", raising=False)
     result = CliRunner().invoke(main_group, ["--state-dir", str(tmp_path), "figures"])

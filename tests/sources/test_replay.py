@@ -251,7 +251,7 @@ def test_the_refusal_is_about_shifted_time(tmp_path: Path) -> None:
     assert Run(tmp_path, [row("1", "2017-01-01 00:00:00")], options, clock=clock)().events_sent == 1
 
 
-def test_a_stop_ends_it_between_two_events(tmp_path: Path) -> None:
+def test_a_stop_ends_it_between_two_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was sent is flushed, no end clock is written, and the summary says so."""
     run = Run(tmp_path, [row("1", "2017-01-01 00:00:00", "", "2017-01-01 01:00:00")], Options(speed=60))
     sleep = run.world.sleep
@@ -260,7 +260,7 @@ def test_a_stop_ends_it_between_two_events(tmp_path: Path) -> None:
         sleep(seconds)
         run.stop.asked = run.world.passed > 30
 
-    run.world.sleep = sleep_or_stop  # type: ignore[method-assign]
+    monkeypatch.setattr(run.world, "sleep", sleep_or_stop)
 
     summary = run()
 
@@ -271,7 +271,7 @@ def test_a_stop_ends_it_between_two_events(tmp_path: Path) -> None:
     assert max(run.sink.clocks) < parse("2017-01-01T08:31:00Z")
 
 
-def test_a_stop_ends_the_running_on(tmp_path: Path) -> None:
+def test_a_stop_ends_the_running_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which has no other end."""
     run = Run(tmp_path, [row("1", "2017-01-01 00:00:00")], Options(speed=None, shift_to_now=True))
     sleep = run.world.sleep
@@ -280,7 +280,7 @@ def test_a_stop_ends_the_running_on(tmp_path: Path) -> None:
         sleep(seconds)
         run.stop.asked = run.world.passed > 5.5
 
-    run.world.sleep = sleep_or_stop  # type: ignore[method-assign]
+    monkeypatch.setattr(run.world, "sleep", sleep_or_stop)
 
     assert run().interrupted
     assert run.sink.clocks[-1] == run.world.start + 5 * SECOND

@@ -67,7 +67,7 @@ class Digest:
 def digest(of: Plan) -> str:
     out = Digest()
     city = City(of)
-    run(city, ToLines(out, city))  # type: ignore[arg-type]  # all that is asked of the stream is write
+    run(city, ToLines(out, city))
     return out.sum.hexdigest()
 
 

@@ -23,10 +23,14 @@ def run(house: House, *, name: str, die_after: int, lives: int) -> str:
     house.again(name, {"die_after": die_after})
     died = 0
     while died < lives:
-        pid = house.pid(name)
-        try_s = house.wait(lambda: house.process(name).pid != pid, 60, f"{name} dies after {die_after} sends")  # noqa: B023
+        waited_s = _another(house, name, house.pid(name), f"{name} dies after {die_after} sends")
         died += 1
-        house.tell(f"{name} died by itself after {try_s:.1f} s, between two sends")
+        house.tell(f"{name} died by itself after {waited_s:.1f} s, between two sends")
     house.again(name)
     house.wait_whole()
     return f"died {died} times after {die_after} sends ({signal.Signals.SIGKILL.name} from within)"
+
+
+def _another(house: House, name: str, pid: int, until: str) -> float:
+    """Wait until another process has taken a worker's place; how long it took, in seconds."""
+    return house.wait(lambda: house.process(name).pid != pid, 60, until)

@@ -112,7 +112,9 @@ def test_a_restart_makes_no_second_one(grafana: Grafana, client: Client) -> None
     assert grafana.written == ["PATCH /api/annotations/1"]
 
 
-def test_an_answer_that_was_lost_makes_no_second_one(grafana: Grafana, client: Client) -> None:
+def test_an_answer_that_was_lost_makes_no_second_one(
+    grafana: Grafana, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Grafana stored it and the answer did not come: the next try reads what is there."""
     real, lost = grafana._annotations, [True]
 
@@ -123,7 +125,7 @@ def test_an_answer_that_was_lost_makes_no_second_one(grafana: Grafana, client: C
             return 502, ""
         return answer
 
-    grafana._annotations = stored_and_lost  # type: ignore[assignment,method-assign]
+    monkeypatch.setattr(grafana, "_annotations", stored_and_lost)
     wanted, annotator = Wanted(), Annotator(client, print)
     taken(wanted, breach())
     with pytest.raises(GrafanaError):

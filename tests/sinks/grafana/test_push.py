@@ -264,7 +264,9 @@ def test_a_prometheus_that_grafana_cannot_reach_is_said(push: Push) -> None:
     assert "does not reach the Prometheus" in push.ok("--prometheus-url", "http://prometheus:9090")
 
 
-def test_a_dashboard_made_by_someone_at_the_same_moment_is_not_overwritten(push: Push) -> None:
+def test_a_dashboard_made_by_someone_at_the_same_moment_is_not_overwritten(
+    push: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """412, version-mismatch: nobody's work is lost, and a second run finds it."""
     first(push)
     push.put(dashboard(refresh="1m"))
@@ -275,7 +277,7 @@ def test_a_dashboard_made_by_someone_at_the_same_moment_is_not_overwritten(push:
         stored["version"] = 7
         return real(body)
 
-    push.grafana._save = beaten  # type: ignore[method-assign]
+    monkeypatch.setattr(push.grafana, "_save", beaten)
     done = push.run()
     assert isinstance(done.exception, WatchroomError)
     assert "at the same moment" in done.exception.message
