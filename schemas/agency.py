@@ -115,7 +115,7 @@ class Rules(_Strict):
     no figure.
     """
     staging_is_arrival: bool = False
-    too_long_s: int = Field(default=86_400, ge=60)
+    too_long_s: int = Field(default=86_400, ge=60, le=2_592_000)
     measure_als: bool = False
     """Whether ``travel_als`` is measured; needs ``als`` in the events or ``als_types`` here."""
 

@@ -15,9 +15,6 @@ from schemas.settings import Settings
 
 _options: dict[str, Any] = {}
 
-_REFUSED = ("Sasl", "Authentication", "SecurityDisabled")
-"""In the names of kafka-python's and aiokafka's errors where Kafka does not take who we are."""
-
 
 def client_options() -> dict[str, Any]:
     """Keyword arguments of every client; none where Kafka is spoken to in plain words."""
@@ -92,27 +89,3 @@ def _read(setting: str, path: str) -> str:
     except (OSError, UnicodeDecodeError) as exc:
         said = getattr(exc, "strerror", None) or "not text"
         raise ConfigurationError(f"setting {setting}: {path} cannot be read: {said}") from exc
-
-
-def hint(exc: BaseException) -> str:
-    """What to look at, where Kafka answers and refuses who we are or how we speak; empty otherwise.
-
-    >>> class SaslAuthenticationFailedError(Exception): ...
-    >>> hint(SaslAuthenticationFailedError()).partition(":")[0]
-    'Kafka does not accept who we are (SaslAuthenticationFailedError)'
-    """
-    seen: BaseException | None = exc
-    while seen is not None:
-        name = type(seen).__name__
-        if any(part in name for part in _REFUSED):
-            return (
-                f"Kafka does not accept who we are ({name}): see kafka_user, kafka_password_file, "
-                "kafka_sasl_mechanism and kafka_security"
-            )
-        if isinstance(seen, ssl.SSLError) or "certificate" in str(seen).lower():
-            return (
-                f"no TLS that can be trusted ({seen}): see kafka_ca_file, and whether Kafka's certificate "
-                "names the host in broker"
-            )
-        seen = seen.__cause__ or seen.__context__
-    return ""

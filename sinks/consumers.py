@@ -13,7 +13,8 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from schemas.emptied_markers import read_over_them
 from schemas.errors import BrokerUnreachable
-from schemas.security import client_options, hint
+from schemas.refusal import refusal
+from schemas.security import client_options
 from schemas.topics import MIB
 
 CONNECT_MS = 10_000
@@ -98,7 +99,7 @@ def answering(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except (KafkaError, KafkaConfigurationError) as exc:
-        if said := hint(exc):
+        if said := refusal(bootstrap, exc):
             raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise _unreachable(bootstrap, type(exc).__name__) from exc
 

@@ -19,11 +19,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError
-from schemas.events import ClockEvent, to_json
-from schemas.keys import part, partition_of
+from schemas.keys import partition_of
+from schemas.refusal import refusal
 from schemas.security import client_options
-from schemas.times import Micros, moment
+from schemas.times import Micros
 from schemas.topics import EVENTS, TOPICS
+from sources.writer import clock_record
 
 _BATCH_BYTES = 256 * 1024
 _BATCHES_WAITING = 4
@@ -77,8 +78,7 @@ class BulkWriter:
 
     def clock(self, agency_id: str, source_id: str, time: Micros) -> None:
         """Send a clock to every partition, after everything sent before it."""
-        value = to_json(ClockEvent(agency_id=agency_id, source_id=source_id, time=moment(time)))
-        key = f"{part(agency_id)}//clock/{part(source_id)}".encode()
+        key, value = clock_record(agency_id, source_id, time)
         for partition in range(self.partitions):
             self._append(partition, key, value)
 
@@ -146,6 +146,8 @@ class BulkWriter:
             future.cancel()
             raise BrokerUnreachable(f"Kafka at {self.bootstrap} does not answer") from exc
         except (KafkaError, OSError, ValueError) as exc:
+            if said := refusal(self.bootstrap, exc):
+                raise BrokerUnreachable(f"{self.bootstrap}: {said}") from exc
             raise BrokerUnreachable(f"Kafka at {self.bootstrap} does not answer: {exc}") from exc
 
     def _let_go(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from kafka.errors import KafkaError
 
 from schemas.errors import BrokerUnreachable
-from schemas.security import hint
+from schemas.refusal import refusal
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def in_words(bootstrap: str) -> Iterator[None]:
     try:
         yield
     except KafkaError as exc:
-        if said := hint(exc):
+        if said := refusal(bootstrap, exc):
             raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise BrokerUnreachable(f"Kafka at {bootstrap} does not answer: {exc}") from exc
     except (OSError, ValueError) as exc:

@@ -37,6 +37,12 @@ class Sink(Protocol):
         """Wait until everything sent is acknowledged."""
 
 
+def clock_record(agency_id: str, source_id: str, time: Micros) -> tuple[bytes, bytes]:
+    """(key, value) of a source's clock, the same in every partition."""
+    value = to_json(ClockEvent(agency_id=agency_id, source_id=source_id, time=moment(time)))
+    return f"{part(agency_id)}//clock/{part(source_id)}".encode(), value
+
+
 class Writer:
     """Writes to one topic of one Kafka.
 
@@ -101,8 +107,7 @@ class Writer:
 
     def clock(self, agency_id: str, source_id: str, time: Micros) -> None:
         """Send a clock to every partition, after everything sent before it."""
-        value = to_json(ClockEvent(agency_id=agency_id, source_id=source_id, time=moment(time)))
-        key = f"{part(agency_id)}//clock/{part(source_id)}".encode()
+        key, value = clock_record(agency_id, source_id, time)
         for partition in range(self.partitions):
             self._send(partition, key, value)
         # A watched replay sends little: what failed shows at the next clock, not at the end.

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.errors import Refused
-from schemas.events import ClockEvent, to_json
-from schemas.times import DAY, HOUR, SECOND, Micros, iso, moment
+from schemas.times import DAY, HOUR, SECOND, Micros, iso
 from sources.pace import TAIL
 from sources.replay import Progress, Report
 from sources.simulation.city import City, Plan, Said
 from sources.stopping import Stop
-from sources.writer import Sink
+from sources.writer import Sink, clock_record
 
 
 class Out(Protocol):
@@ -74,9 +73,8 @@ class ToLines:
 
     def clock(self, time: Micros) -> None:
         """Write a clock."""
-        plan = self._plan
-        event = ClockEvent(agency_id=plan.agency_id, source_id=plan.source_id, time=moment(time))
-        self._stream.write(to_json(event) + b"\n")
+        _, value = clock_record(self._plan.agency_id, self._plan.source_id, time)
+        self._stream.write(value + b"\n")
 
 
 @dataclass(slots=True)

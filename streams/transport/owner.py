@@ -19,7 +19,8 @@ import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaProducer
 
 from schemas.errors import BrokerUnreachable, Lost, Refused, WatchroomError
-from schemas.security import client_options, hint
+from schemas.refusal import hint
+from schemas.security import client_options
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 from streams.stage import Headers, Pair, RecordBatch, Send, Stage

@@ -21,7 +21,8 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from schemas.definitions import EDITION
 from schemas.emptied_markers import read_over_them
 from schemas.errors import BrokerUnreachable, GenerationMismatch
-from schemas.security import client_options, hint
+from schemas.refusal import refusal
+from schemas.security import client_options
 from schemas.settings import Settings
 from schemas.topics import GENERATIONS, TOPICS, Topic, topic_name
 
@@ -357,7 +358,7 @@ def _reachable(bootstrap: str) -> Iterator[None]:
         kafka_errors.SaslAuthenticationFailedError,
         kafka_errors.UnsupportedSaslMechanismError,
     ) as exc:
-        if said := hint(exc):
+        if said := refusal(bootstrap, exc):
             raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
         raise BrokerUnreachable(
             f"no Kafka answers at {bootstrap} ({type(exc).__name__}): is it running? `watchroom up` starts "

@@ -90,6 +90,30 @@ def test_the_generator_writes_over_tls_and_scram(secured: Secured, tmp_path: Pat
     assert "events" in simulated.stdout + simulated.stderr
 
 
+_PLAIN = {f"WATCHROOM_KAFKA_{name}": "" for name in ("USER", "PASSWORD_FILE", "CA_FILE")} | {
+    "WATCHROOM_KAFKA_SECURITY": "PLAINTEXT"
+}
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize(
+    ("command", "wrong", "words"),
+    [
+        ("topics", {"WATCHROOM_KAFKA_PASSWORD_FILE": "wrong"}, "Kafka does not accept who we are"),
+        ("replay -p sffd --speed max", {"WATCHROOM_KAFKA_CA_FILE": ""}, "no TLS that can be trusted"),
+        ("figures", _PLAIN, "see kafka_security"),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(
+    secured: Secured, tmp_path: Path, command: str, wrong: dict[str, str], words: str
+) -> None:
+    """By the admin client, a source and a reader: not that nobody answers, for somebody does."""
+    (tmp_path / "wrong").write_text("not it", encoding="utf-8")
+    refused = watchroom(secured, tmp_path, *command.split(), **wrong)
+    assert refused.returncode == 5
+    assert words in refused.stderr, refused.stderr
+
+
 def settings(tmp_path: Path, **said: str) -> Settings:
     (tmp_path / "password").write_text(" a b \n", encoding="utf-8")
     given: dict[str, Any] = {"broker": "kafka:9092", "state_dir": tmp_path, **said}

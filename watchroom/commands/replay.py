@@ -15,6 +15,7 @@ from schemas.agency import Agency, load_agencies
 from schemas.errors import BadInput, ConfigurationError
 from schemas.settings import Settings
 from schemas.times import DAY, HOUR, MINUTE, SECOND, Micros, iso, moment
+from sources.bulk import BulkWriter
 from sources.clocks import last_clock
 from sources.localtime import resolve
 from sources.profile import Profile, find_profile
@@ -163,7 +164,9 @@ def _run(replay: Replay, settings: Settings, options: Options) -> Summary:
         finally:
             note.cancel()
 
-    with Writer(address, linger_ms=linger) as writer:
+    # Bulk sends full batches alone, and at the end: not for a replay that someone watches, or that runs on.
+    bulk = options.speed is None and not options.shift_to_now
+    with BulkWriter(address) if bulk else Writer(address, linger_ms=linger) as writer:
         return replay.run(writer, clock_so_far)
 
 
