@@ -18,6 +18,7 @@ app = faust.App(
     store="memory://",
     datadir=str(options.folder),
     web_enabled=False,
+    worker_redirect_stdouts=False,  # what is counted is said there
     topic_partitions=4,
     broker_max_poll_records=5000,
     stream_buffer_maxsize=8192,
