@@ -57,6 +57,8 @@ class Target(_Strict):
     Attributes:
         classes: classes it binds; ``["*"]`` for every class.
         priorities: priorities it binds; ``["*"]`` for every priority.
+        clock: whether its clock runs: breaches of it are opened, kept and told. Off where a milestone that
+            would stop the clock is not in the agency's data.
         source: where the figure comes from, for people.
     """
 
@@ -66,6 +68,7 @@ class Target(_Strict):
     priorities: tuple[str, ...] = ("*",)
     mode: Literal["EMERGENT", "NON_EMERGENT"] = "EMERGENT"
     goal_percent: int = Field(default=90, ge=1, le=100)
+    clock: bool = True
     source: str = ""
 
     @field_validator("interval")
@@ -132,6 +135,18 @@ class Rules(_Strict):
     def incident_targets(self) -> tuple[str, ...]:
         """The intervals of an incident that have a target at all."""
         return tuple(i for i in EDITION.incident_intervals if any(t.interval == i for t in self.targets))
+
+    @cached_property
+    def response_clocks(self) -> tuple[str, ...]:
+        """The intervals of a response whose clocks run."""
+        clocked = {t.interval for t in self.targets if t.clock}
+        return tuple(i for i in self.response_targets if i in clocked)
+
+    @cached_property
+    def incident_clocks(self) -> tuple[str, ...]:
+        """The intervals of an incident whose clocks run."""
+        clocked = {t.interval for t in self.targets if t.clock}
+        return tuple(i for i in self.incident_targets if i in clocked)
 
     @cached_property
     def _found(self) -> _Found:

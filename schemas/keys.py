@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from functools import lru_cache
 
@@ -67,6 +68,40 @@ def response_key(agency_id: str, incident_id: str, unit_id: str, ordinal: int) -
 def response_under(key: str, unit_id: str, ordinal: int) -> str:
     """The key of a response, given that of its incident."""
     return f"{key}/{part(unit_id)}" if ordinal == 1 else f"{key}/{part(unit_id)}/{ordinal}"
+
+
+def breach_key(agency_id: str, incident_id: str, unit_id: str, ordinal: int, interval: str) -> str:
+    """The key of a breach: its response's or, where the interval is the incident's, ``-``; the interval.
+
+    >>> breach_key("sffd", "1", "E39", 2, "turnout"), breach_key("sffd", "1", "", 1, "travel_first_due")
+    ('sffd/1/E39/2/turnout', 'sffd/1/-/travel_first_due')
+    """
+    return f"{incident_key(agency_id, incident_id)}/{breach_part(unit_id, ordinal, interval)}"
+
+
+def breach_part(unit_id: str, ordinal: int, interval: str) -> str:
+    """What of a breach's key comes after its incident's."""
+    if not unit_id:
+        return f"-/{interval}"
+    return f"{part(unit_id)}/{interval}" if ordinal == 1 else f"{part(unit_id)}/{ordinal}/{interval}"
+
+
+def breach_id(key: str) -> str:
+    """An opaque name of a breach, the same wherever it is made: alerts carry it instead of an incident.
+
+    >>> breach_id("sffd/1/-/travel_first_due")
+    '2u8u3qa86bb8'
+    """
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    number, name = int.from_bytes(digest), ""
+    for _ in range(12):
+        number, digit = divmod(number, 32)
+        name += _DIGITS[digit]
+    return name
+
+
+_DIGITS = "abcdefghijkmnpqrstuvwxyz23456789"
+"""None that is taken for another when somebody reads it out."""
 
 
 def clock_key(agency_id: str, source_partition: int) -> str:

@@ -208,6 +208,74 @@ class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
         return self.within / (self.bound + self.late) if self.bound + self.late else None
 
 
+class Step(msgspec.Struct, array_like=True, gc=False):
+    """One step of a breach's life.
+
+    Attributes:
+        state: what it became (``schemas.vocabulary.BreachState``).
+        at: the instant it is dated at, whenever it was noticed.
+        noticed: the agency's clock that noticed it.
+        limit: whole seconds of the limit then.
+        reason: why it was withdrawn.
+    """
+
+    state: str
+    at: Micros
+    noticed: Micros
+    limit: int
+    reason: str = ""
+
+
+class BreachRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="breach", kw_only=True):
+    """The life of one breach so far (topic ``breaches``); the highest revision of a key wins.
+
+    Attributes:
+        id: opaque (``schemas.keys.breach_id``), for alerts and people.
+        unit_id: the response's unit, empty where the interval is the incident's; ``ordinal`` as there.
+        revision: (offset of the last event applied to the incident, clock that changed the breach).
+        state: a ``schemas.vocabulary.BreachState``.
+        reason: why it was withdrawn: a ``schemas.vocabulary.Withdrawal`` or an exclusion's name.
+        standing: why it stands, once the incident is over (``schemas.vocabulary.Standing``).
+        place: as it was when the breach was opened.
+        units: whom it is about: the unit, or the counting units under way.
+        started_at: what the clock runs from.
+        limit: whole seconds; ``amber_at`` and ``deadline_at`` are what it makes of ``started_at``.
+        ended_at: the interval's end, 0 while it runs; ``value`` its whole seconds, -1 where it was never
+            measured.
+        as_of: the agency's clock that wrote this.
+        steps: its life, oldest first; 16 at most.
+    """
+
+    agency_id: str
+    incident_id: str
+    unit_id: str = ""
+    ordinal: int = 1
+    interval: str
+    id: str
+    revision: Revision
+    source: tuple[int, int, int]
+    state: str
+    reason: str = ""
+    standing: str = ""
+    simulated: bool = False
+    place: Place
+    type: str = ""
+    units: list[str] = []
+    started_at: Micros = 0
+    limit: int = -1
+    amber_at: Micros = 0
+    deadline_at: Micros = 0
+    ended_at: Micros = 0
+    value: int = -1
+    as_of: Micros = 0
+    steps: list[Step] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody should look at it now."""
+        return self.state in ("amber", "red")
+
+
 class UnitRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="unit", kw_only=True):
     """What one unit is doing (topic ``units``), from its open responses.
 
@@ -273,6 +341,9 @@ decode_result = msgspec.json.Decoder(Result).decode
 Raises:
     msgspec.ValidationError: bytes that are no such record.
 """
+
+decode_breach = msgspec.json.Decoder(BreachRecord | ClockRecord).decode
+"""A record of ``breaches``; raises as ``decode_result`` does."""
 
 decode_figure = msgspec.json.Decoder(FigureRecord).decode
 decode_unit = msgspec.json.Decoder(UnitRecord).decode

@@ -78,6 +78,36 @@ class Standing(StrEnum):
     NEVER_ENDED = "never_ended"
 
 
+class BreachState(StrEnum):
+    """Where a breach is in its life (DEFINITIONS.md, 5)."""
+
+    AMBER = "amber"
+    """80 % of the limit has passed, and there is still time."""
+    RED = "red"
+    """The deadline has passed."""
+    CLOSED = "closed"
+    """Its interval has ended, over the limit."""
+    WITHDRAWN = "withdrawn"
+    """It was opened, and does not stand; ``reason`` says why."""
+
+
+class Withdrawal(StrEnum):
+    """Why a breach that was opened does not stand; beside these every exclusion of the definitions."""
+
+    MEASURED_WITHIN = "measured_within"
+    """The interval ended within its limit after all."""
+    CORRECTED = "corrected"
+    """A correction took away what it was opened for."""
+    DOWNGRADED = "downgraded"
+    """Mode, priority or class changed to a longer target or none before the old limit had passed."""
+    DIVERTED = "diverted"
+    """No unit is under way any more, and none arrived: cancelled, or sent elsewhere."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Its unit is no FIRE or EMS unit after all."""
+    MERGED = "merged"
+    """The incident is part of another, which has clocks of its own."""
+
+
 class Flag(StrEnum):
     """Something worth knowing of a record that changes no figure."""
 

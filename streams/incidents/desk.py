@@ -9,6 +9,7 @@ from heapq import heappop, heappush
 
 from schemas.agency import Agency
 from schemas.times import Micros
+from streams.incidents.breaches.watch import Watch
 from streams.incidents.state import NEVER, Incident
 
 Touched = tuple[Incident, set[str]]
@@ -23,6 +24,7 @@ class Desk:
         clock: the agency's clock here, the least over its listed sources; None until all have written.
         oldest: events that occurred before are too late.
         told: the clock last written to the result topics.
+        watch: its running clocks here.
         touched: incident's id to what was touched of it since its records were last written.
     """
 
@@ -37,6 +39,7 @@ class Desk:
         "sources",
         "told",
         "touched",
+        "watch",
     )
 
     def __init__(self, agency: Agency, keep: Micros) -> None:
@@ -47,15 +50,18 @@ class Desk:
         self.oldest: Micros = -NEVER
         self.told: Micros | None = None
         self.touched: dict[str, Touched] = {}
+        self.watch = Watch(agency)
         self._keep = keep
         self._due: list[tuple[Micros, str]] = []
         self._scheduled: dict[str, Micros] = {}
 
-    def hear(self, source: str, time: Micros) -> None:
-        """Take a source's clock, and move the agency's if that is the least."""
+    def hear(self, source: str, time: Micros) -> bool:
+        """Take a source's clock, and move the agency's if that is the least; says whether that has moved."""
+        before = self.clock
         if time > self.clocks.get(source, -NEVER):
             self.clocks[source] = time
             self.move(self.least())
+        return self.clock != before
 
     def least(self) -> Micros | None:
         """The least, over the listed sources, of the latest each wrote; None until all have written."""

@@ -351,12 +351,12 @@ def measure_incident(case: Case) -> dict[str, Measure]:
 def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, over: bool) -> None:
     """Each unit has its own limit from its own enroute; one that can still make it keeps the breach away."""
     unit = due.clocked()
-    limit = _own_limit(case, interval, unit) if unit is not None else None
+    limit = own_limit(case, interval, unit) if unit is not None else None
     if limit is None:
         return
     late = False
     if due.first is None and over:
-        clocks = [(u, _own_limit(case, interval, u)) for u in due.sent]
+        clocks = [(u, own_limit(case, interval, u)) for u in due.sent]
         under_way = [
             (enroute, end, own.seconds if own is not None else None)
             for u, own in clocks
@@ -370,7 +370,8 @@ def _judge_first_due(case: Case, interval: str, due: Due, measure: Measure, *, o
     _judge(measure, limit, over=over, late=late)
 
 
-def _own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
+def own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
+    """A unit's own limit for first due, from its own enroute."""
     response = unit.response
     until = unit.arrival
     if until is None:

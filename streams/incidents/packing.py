@@ -1,6 +1,7 @@
 """Incident states and positions as bytes: changelog values and what a merged incident sends.
 
-A changelog value begins with a header of fixed size (format, when it is next due, whether it has ended), so
+A changelog value begins with a header of fixed size (format, when it is next due, when its clocks are to be
+looked at, whether it has ended), so
 that
 recovery need not open what nobody asks for: states stay packed until an event touches them.
 """
@@ -20,10 +21,10 @@ from schemas.vocabulary import MODES
 from streams.incidents.joining import values_of
 from streams.incidents.state import NEVER, Facts, Incident, Package
 
-FORMAT = 1
+FORMAT = 2
 """Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
 
-_HEADER = struct.Struct("<Bq?")
+_HEADER = struct.Struct("<Bqq?")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_incident = msgspec.msgpack.Decoder(Incident).decode
 _decode_package = msgspec.msgpack.Decoder(Package).decode
@@ -51,7 +52,7 @@ _decode_position = msgspec.msgpack.Decoder(Position).decode
 
 def pack(incident: Incident) -> bytes:
     """An incident's whole state as a changelog value."""
-    return _HEADER.pack(FORMAT, incident.due, incident.ended) + _encode(incident)
+    return _HEADER.pack(FORMAT, incident.due, incident.wake, incident.ended) + _encode(incident)
 
 
 def header(value: bytes) -> tuple[Micros, bool]:
@@ -61,12 +62,18 @@ def header(value: bytes) -> tuple[Micros, bool]:
         GenerationMismatch: the value is of another format.
     """
     try:
-        version, due, ended = _HEADER.unpack_from(value)
+        version, due, _, ended = _HEADER.unpack_from(value)
     except struct.error:
         version, due, ended = -1, 0, False
     if version != FORMAT:
         raise _unreadable("an incident's state", version)
     return due, ended
+
+
+def wake_of(value: bytes) -> Micros:
+    """When the clocks of a packed incident are to be looked at; its header was read before."""
+    wake: Micros = _HEADER.unpack_from(value)[2]
+    return wake
 
 
 def unpack(value: bytes) -> Incident:

@@ -23,6 +23,7 @@ from schemas.decoding import (
 from schemas.times import DAY, HOUR, Micros, micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
+from streams.incidents.breaches.watch import NOW, record_of
 from streams.incidents.desk import Desk, Touched
 from streams.incidents.emit import Emitted, emit
 from streams.incidents.joining import (
@@ -49,7 +50,7 @@ class Layout(NamedTuple):
     """Names and sizes a partition of stage one must know.
 
     Attributes:
-        events, responses, incidents, changelog, health, dead_letters: topics' full names in Kafka.
+        events, responses, incidents, breaches, changelog, health, dead_letters: topics' full names in Kafka.
         partitions: of ``events``; ``result_partitions`` of every result topic.
         keep: how long after its last event an incident's state lives.
         silent_below: partition to offset; no absorbed states are sent for events below: a rebuild finds those
@@ -59,6 +60,7 @@ class Layout(NamedTuple):
     events: str
     responses: str
     incidents: str
+    breaches: str
     changelog: str
     health: str
     dead_letters: str
@@ -141,6 +143,7 @@ class Partition:
             desk = self._desks.get(keys.unpart(key.split("/", 1)[0]))
             if desk is not None:
                 desk.schedule(key, due)
+                desk.watch.schedule(key, packing.wake_of(value))
         return {self._layout.events: self._next} if self._next else {}
 
     def placed(self, positions: dict[str, int]) -> None:
@@ -246,6 +249,7 @@ class Partition:
                 DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
             )
         units.add(unit)
+        desk.watch.spoken.add(event.incident_id)
         if occurred > incident.last_occurred:
             incident.last_occurred = occurred
         if recorded > incident.last_recorded:
@@ -279,6 +283,7 @@ class Partition:
         if known is not None:
             if not self._outlived(desk, known[0]):
                 return known
+            self._tell_breaches(desk)
             self._emit_touched(desk)
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
@@ -312,6 +317,7 @@ class Partition:
             return
         incident, units = self._hold(desk, event.incident_id)
         units.add(INCIDENT)
+        desk.watch.spoken.add(event.incident_id)
         known = incident.absorbed.get(event.sender)
         growth = len(event.state) - (len(packing.pack_package(known[1])) if known is not None else 0)
         if incident.size + growth > 2 * SIZE_LIMIT:
@@ -339,7 +345,25 @@ class Partition:
                 DeadLetterReason.IN_THE_FUTURE, "a clock more than an hour ahead of when it was appended"
             )
         self._count("clock_records")
-        desk.hear(event.source_id, time)
+        if desk.hear(event.source_id, time):
+            self._look(desk)
+
+    def _look(self, desk: Desk) -> None:
+        """Look at the clocks of what was spoken of, and of what runs out by now.
+
+        At each clock, in the order of the log: it sees the events before it and none after it, wherever a
+        batch ends.
+        """
+        clock, watch = desk.clock, desk.watch
+        if clock is None or not watch.watching:
+            watch.spoken.clear()
+            return
+        for key in watch.fallen_due(clock):
+            held = self._held.get(key)
+            if held is None:
+                continue
+            incident = self._held[key] = packing.unpack(held) if isinstance(held, bytes) else held
+            watch.see(key, incident, desk.agency, clock)
 
     def _flush(self, desk: Desk) -> None:
         """Write the records of what was touched or has fallen due, then the agency's clock itself.
@@ -347,6 +371,7 @@ class Partition:
         Once a batch, when all of it is joined: what a backlog answers itself is never told otherwise on the
             way.
         """
+        self._tell_breaches(desk)
         self._emit_touched(desk)
         while (key := desk.fallen_due()) is not None:
             self._see_to(desk, key)
@@ -386,11 +411,14 @@ class Partition:
 
     def _evict(self, desk: Desk, key: str) -> None:
         """Let a state go; where the clock leapt over its closing by rule as well, that is written first."""
+        self._tell_breaches(desk)
         held = self._held[key]
         ended = packing.header(held)[1] if isinstance(held, bytes) else held.ended
         if not ended:
             incident = packing.unpack(held) if isinstance(held, bytes) else held
             self._emit_touched(desk, {incident.incident_id: (incident, {INCIDENT})})
+        desk.watch.schedule(key, NEVER)
+        desk.watch.spoken.discard(keys.unpart(key.split("/", 1)[1]))
         del self._held[key]
         self._changes[key] = None
         self._count("evicted")
@@ -422,6 +450,28 @@ class Partition:
         touched.clear()
         self._count("records_out", len(incidents) + len(responses) - before)
 
+    def _tell_breaches(self, desk: Desk) -> None:
+        """Write the breaches that changed, and the states that remember them unless they are written anyway.
+
+        Before anything is packed: an incident that was looked at is held open until then.
+        """
+        watch, layout = desk.watch, self._layout
+        if not watch.changed:
+            return
+        to = keys.agency_partition(desk.agency.id, layout.result_partitions)
+        out = self._out.setdefault((layout.breaches, to), [])
+        before = len(out)
+        for key, (incident, parts) in watch.changed.items():
+            for part in sorted(parts):
+                name, record = record_of(key, incident, part, self._partition)
+                out.append((name.encode(), records.encode(record)))
+            if incident.incident_id not in desk.touched:
+                packed = self._changes[key] = packing.pack(incident)
+                if incident.ended:
+                    self._held[key] = packed
+        watch.changed.clear()
+        self._count("records_out", len(out) - before)
+
     def _keep(self, desk: Desk, key: str, incident: Incident, emitted: Emitted) -> None:
         """Remember when it is due, write its state, and pack it once it has ended."""
         self._open += incident.ended - emitted.over
@@ -431,6 +481,8 @@ class Partition:
         else:
             incident.due = emitted.last_recorded + SILENCE
         desk.schedule(key, incident.due)
+        if incident.incident_id in desk.watch.spoken:
+            incident.wake = NOW
         packed = self._changes[key] = packing.pack(incident)
         if emitted.over:
             self._held[key] = packed
@@ -486,7 +538,7 @@ class Partition:
         )
         pair = (keys.clock_key(agency_id, self._partition).encode(), records.encode(record))
         to = keys.agency_partition(agency_id, layout.result_partitions)
-        for topic in (layout.responses, layout.incidents):
+        for topic in (layout.responses, layout.incidents, layout.breaches):
             self._out.setdefault((topic, to), []).append(pair)
 
     # Sends

@@ -25,7 +25,7 @@ def stage(
     worker: str,
     silent_below: Mapping[int, int] | None = None,
 ) -> Stage:
-    """Stage one: ``incident.events`` to ``responses`` and ``incidents``, by incident.
+    """Stage one: ``incident.events`` to ``responses``, ``incidents`` and ``breaches``, by incident.
 
     Args:
         settings: partitions, and how long states are kept.
@@ -42,6 +42,7 @@ def stage(
         events=topics.EVENTS,
         responses=name("responses"),
         incidents=name("incidents"),
+        breaches=name("breaches"),
         changelog=name("incidents.changelog"),
         health=name("health"),
         dead_letters=topics.DEAD_LETTERS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.times import Micros
+from streams.incidents.breaches.held import Held
 
 KEPT = 16
 """Presses of a name, corrections of a milestone and changes of an attribute that are kept."""
@@ -88,6 +89,8 @@ class Incident(Facts, array_like=True):
         ended: whether it has ended or was closed by rule, so that it may be kept packed.
         shared: what all its records had in common when they were last written: (call time, when it was over,
             what it was merged into, simulated).
+        breaches: what was opened of it, by the part of their keys after the incident's.
+        wake: the instant of the clock at which its clocks are to be looked at.
     """
 
     agency_id: str = ""
@@ -102,3 +105,5 @@ class Incident(Facts, array_like=True):
     due: Micros = NEVER
     ended: bool = False
     shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
+    breaches: dict[str, Held] = {}
+    wake: Micros = NEVER

@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 
 from schemas import keys, records
 from schemas.agency import Agency
-from schemas.records import FigureRecord, HealthRecord, IncidentRecord, ResponseRecord, UnitRecord
+from schemas.records import (
+    BreachRecord,
+    FigureRecord,
+    HealthRecord,
+    IncidentRecord,
+    ResponseRecord,
+    UnitRecord,
+)
 from schemas.times import DAY, Micros, iso
 from streams.agency.partition import Layout as AgencyLayout
 from streams.agency.partition import Partition as AgencyPartition
@@ -27,6 +34,7 @@ from streams.incidents.partition import Partition as IncidentsPartition
 from streams.stage import Headers, Logic, RecordBatch, Send
 
 EVENTS, RESPONSES, INCIDENTS = "incident.events", "responses.g1", "incidents.g1"
+BREACHES = "breaches.g1"
 CHANGELOG, HEALTH, DEAD = "incidents.changelog.g1", "health.g1", "dead.letters"
 FIGURES, HISTORY, UNITS = "figures.g1", "figures.history.g1", "units.g1"
 
@@ -158,6 +166,7 @@ class Floor:
             EVENTS,
             RESPONSES,
             INCIDENTS,
+            BREACHES,
             CHANGELOG,
             HEALTH,
             DEAD,
@@ -357,6 +366,19 @@ class Floor:
         record = self.all_records()[keys.response_key(agency_id, incident_id, unit, ordinal)]
         assert isinstance(record, ResponseRecord)
         return record
+
+    def breaches(self) -> dict[str, BreachRecord]:
+        """The final breaches: of each key the highest revision."""
+        found: dict[str, BreachRecord] = {}
+        for kept in self.committed(BREACHES):
+            assert kept.value is not None
+            record = records.decode_breach(kept.value)
+            key = kept.key.decode()
+            if isinstance(record, BreachRecord) and (
+                key not in found or record.revision >= found[key].revision
+            ):
+                found[key] = record
+        return found
 
     def comparable_records(self) -> dict[str, bytes]:
         """The final records as bytes, without what says how they came about: revision and source."""

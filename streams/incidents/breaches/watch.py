@@ -1,0 +1,135 @@
+"""What an agency's clock must look at in one partition: what was spoken of, and what runs out.
+
+The next deadlines stand in a heap, one an incident: a clock that reaches none costs a glance at its top,
+however many clocks run.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+from schemas.agency import Agency
+from schemas.keys import breach_id, breach_part, incident_key, unpart
+from schemas.records import BreachRecord
+from schemas.times import Micros
+from streams.incidents.breaches.clocks import Look, Name, look
+from streams.incidents.breaches.lifecycle import advance
+from streams.incidents.state import INCIDENT, NEVER, Incident
+
+NOW: Micros = -NEVER
+"""Look at the next clock: something was said."""
+
+
+class Watch:
+    """An agency's running clocks in one partition.
+
+    Attributes:
+        watching: whether the agency has any clocks at all.
+        spoken: ids of incidents that something was said of since the clock last moved.
+        changed: key to the incident that was looked at, and the parts of its breaches that changed, since
+            records were last written.
+    """
+
+    __slots__ = ("_agency_id", "_due", "_scheduled", "changed", "spoken", "watching")
+
+    def __init__(self, agency: Agency) -> None:
+        self._agency_id = agency.id
+        self.watching = any(rules.response_clocks or rules.incident_clocks for rules in agency.rules)
+        self.spoken: set[str] = set()
+        self.changed: dict[str, tuple[Incident, set[str]]] = {}
+        self._due: list[tuple[Micros, str]] = []
+        self._scheduled: dict[str, Micros] = {}
+
+    def schedule(self, key: str, instant: Micros) -> None:
+        """Look at an incident at an instant, instead of when it was to be looked at before."""
+        if instant >= NEVER:
+            self._scheduled.pop(key, None)
+        elif self._scheduled.get(key) != instant:
+            self._scheduled[key] = instant
+            heappush(self._due, (instant, key))
+            if len(self._due) > 64 + 4 * len(self._scheduled):
+                self._due = sorted((at, name) for name, at in self._scheduled.items())
+
+    def fallen_due(self, clock: Micros) -> list[str]:
+        """The incidents to look at by this clock, in an order of their own; they are not given twice."""
+        keys = {incident_key(self._agency_id, incident_id) for incident_id in self.spoken}
+        self.spoken.clear()
+        due = self._due
+        while due and due[0][0] <= clock:
+            instant, key = heappop(due)
+            if self._scheduled.get(key) == instant:
+                del self._scheduled[key]
+                keys.add(key)
+        return sorted(keys)
+
+    def see(self, key: str, incident: Incident, agency: Agency, clock: Micros) -> None:
+        """Look at an incident now: move its breaches on, and say when to look again."""
+        seen = look(incident, agency, clock)
+        parts = _advance(incident, seen, (incident.last_offset, clock))
+        incident.wake = seen.again
+        self.schedule(key, seen.again)
+        known = self.changed.get(key)
+        if known is None:
+            self.changed[key] = (incident, parts)
+        else:
+            known[1].update(parts)
+
+
+def _advance(incident: Incident, seen: Look, revision: tuple[int, int]) -> set[str]:
+    """Move an incident's breaches on; returns the parts of their keys that changed."""
+    changed = set()
+    readings = {part_of(name): reading for name, reading in seen.readings.items()}
+    for part in (*readings, *(p for p in incident.breaches if p not in readings)):
+        now = advance(incident.breaches.get(part), readings.get(part), seen, revision)
+        if now is not None:
+            incident.breaches[part] = now
+            changed.add(part)
+    return changed
+
+
+def part_of(name: Name) -> str:
+    """The part of a breach's key after its incident's."""
+    return breach_part(*name)
+
+
+def named(part: str) -> Name:
+    """What ``part_of`` was given.
+
+    >>> named("E39/2/turnout"), named("-/travel_first_due")
+    (('E39', 2, 'turnout'), ('', 1, 'travel_first_due'))
+    """
+    pieces = part.split("/")
+    ordinal = int(pieces[1]) if len(pieces) == 3 else 1
+    unit = INCIDENT if pieces[0] == "-" else unpart(pieces[0])
+    return unit, ordinal, pieces[-1]
+
+
+def record_of(key: str, incident: Incident, part: str, partition: int) -> tuple[str, BreachRecord]:
+    """The key and record of a breach that the incident remembers."""
+    held = incident.breaches[part]
+    unit, ordinal, interval = named(part)
+    name = f"{key}/{part}"
+    return name, BreachRecord(
+        agency_id=incident.agency_id,
+        incident_id=incident.incident_id,
+        unit_id=unit,
+        ordinal=ordinal,
+        interval=interval,
+        id=breach_id(name),
+        revision=held.revision,
+        source=(partition, incident.first_offset, held.revision[0]),
+        state=held.state,
+        reason=held.reason,
+        standing=held.standing,
+        simulated=incident.simulated,
+        place=held.place,
+        units=held.units,
+        started_at=held.started,
+        limit=held.limit,
+        amber_at=held.amber_at,
+        deadline_at=held.deadline,
+        ended_at=held.ended,
+        value=held.value,
+        as_of=held.revision[1],
+        steps=held.steps,
+    )
