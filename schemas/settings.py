@@ -98,6 +98,19 @@ class Settings(BaseSettings):
     grafana_ca_file: str = Field(
         default="", description="Certificates to trust for it, PEM. Empty: the public authorities."
     )
+    alertmanagers: str = Field(
+        default="",
+        description="Addresses of Alertmanagers to tell of breaches, separated by commas; empty: none.",
+    )
+    alerts_port: int = Field(
+        default=9109, ge=0, le=65535, description="Port of the alert sink's own metrics; 0 takes a free one."
+    )
+    runbook_url: str = Field(
+        default="", description="Address of docs/runbook.md as people reach it, for links in alerts."
+    )
+    breach_dashboard_url: str = Field(
+        default="", description="Address of the dashboard that alerts of breaches lead to; empty: no link."
+    )
     log_level: str = Field(
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
     )

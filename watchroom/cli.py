@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("down", "Stop what `watchroom up` started."),
     "status": ("status", "What runs, its health, lag and the count law."),
     "figures": ("figures", "Response-time figures as a table."),
+    "breaches": ("breaches", "Breaches open and recent, and the life of one."),
+    "alerts": ("alerts", "Tell Alertmanager of breaches; send a test down every route."),
     "replay": ("replay", "Replay an export into Kafka as events and clocks."),
     "simulate": ("simulate", "Invent a city's events, fitted to a real one's."),
     "send": ("send", "Send events given as JSON Lines."),

@@ -17,7 +17,7 @@ from schemas.errors import ConfigurationError, WatchroomError
 from schemas.settings import Settings
 from sources import clockwriter
 from streams.transport import topicsetup
-from watchroom import running
+from watchroom import monitoring, running
 from watchroom.broker import Broker, answers, ports
 from watchroom.children import Spec, environment
 from watchroom.commands.worker import formats
@@ -30,6 +30,10 @@ CLOCK_WRITER = "clock-writer"
 BROKER_WAIT_S = 120.0
 """It takes 4 s; on a machine that is busy with much else it has taken 40."""
 
+EXPORTER_PORT_TAKEN = (
+    "the exporter cannot listen on {at} ({who}): stop that, or choose another port with "
+    "WATCHROOM_EXPORTER_PORT (0 takes a free one)"
+)
 _BROKER_STARTS_MAX = 3
 _WELL_S = 300.0
 _AGAIN_AFTER_S = 2.0
@@ -41,11 +45,14 @@ class Plan:
 
     Attributes:
         workers: of stage one; ``agency_workers`` of stage two.
+        monitoring: whether Prometheus and Alertmanager run beside the rest; ``any_ports`` on any free ports.
         broker_port: of a Kafka of our own; None for the one it had last, or any free one.
     """
 
     workers: int = 1
     agency_workers: int = 1
+    monitoring: bool = False
+    any_ports: bool = False
     broker_port: int | None = None
 
 
@@ -74,6 +81,7 @@ class House:
         self._supervisor = Supervisor(settings.state_dir / "logs", tell)
         self._clocks: _ClockWriter | None = None
         self._written: Running | None = None
+        self._beside: frozenset[str] = frozenset()
 
     # -------------------------------------------------------------------------------------- the start
 
@@ -86,6 +94,13 @@ class House:
         host, port = self.settings.exporter_host, self.settings.exporter_port
         port = _free_port(host, port)
         self.exporter = f"http://{host}:{port}/metrics"
+        beside: list[Spec] = []
+        if self.plan.monitoring:
+            used = monitoring.chosen(port, free=self.plan.any_ports)
+            for taken in (used.prometheus, used.alertmanager, used.alerts, used.notifications):
+                _free_port("127.0.0.1", taken, monitoring.PORT_TAKEN)
+            beside = monitoring.specs(self.settings.state_dir / "monitoring", used)
+            self.settings = self.settings.model_copy(update={"alerts_port": used.alerts})
         if self.settings.broker:
             self._tell(f"using the Kafka at {self.settings.broker}")
             answers(self.settings.broker)
@@ -98,6 +113,9 @@ class House:
         self._start_workers()
         arguments = ("exporter", "--host", host, "--port", str(port))
         self._supervisor.start(Spec(EXPORTER, arguments, self.exporter), environment(self.settings))
+        for spec in beside:
+            self._supervisor.start(spec, environment(self.settings))
+        self._beside = frozenset(spec.name for spec in beside)
         if clockwriter.fed_directly(self.agencies):
             self._clocks = _ClockWriter(self.settings, self.agencies, self._tell)
         self._remember()
@@ -159,7 +177,9 @@ class House:
         if generation == self.generation:
             return
         self._tell(f"generation {generation} is current: the workers of generation {self.generation} stop")
-        self._supervisor.stop([n for n in self._supervisor.names() if n != EXPORTER])
+        self._supervisor.stop(
+            [n for n in self._supervisor.names() if n != EXPORTER and n not in self._beside]
+        )
         self.generation = generation
         self._start_workers()
         self._remember()
@@ -236,7 +256,7 @@ def opened(settings: Settings, plan: Plan, tell: Tell) -> Iterator[House]:
         yield house
 
 
-def _free_port(host: str, port: int) -> int:
+def _free_port(host: str, port: int, mend: str = EXPORTER_PORT_TAKEN) -> int:
     """The exporter's port: known before it starts, and known to be free before anything else is started.
 
     Raises:
@@ -252,8 +272,7 @@ def _free_port(host: str, port: int) -> int:
     except OSError as exc:
         who = ports.holder(port)
         raise ConfigurationError(
-            f"the exporter cannot listen on {host}:{port} ({who + ' does' if who else exc.strerror or exc}): "
-            "stop that, or choose another port with WATCHROOM_EXPORTER_PORT (0 takes a free one)"
+            mend.format(at=f"{host}:{port}", who=f"{who} does" if who else exc.strerror or exc)
         ) from exc
     return port
 

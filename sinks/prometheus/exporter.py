@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 
 from schemas.agency import Agency
 from schemas.errors import BrokerUnreachable, ConfigurationError
+from sinks.prometheus.breaches import BreachBoard
 from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.figures import FigureBoard, Sample
 from sinks.prometheus.labels import Refusals
@@ -47,6 +48,7 @@ class Boards:
         self.figures: FigureBoard | None = None
         self.pipeline: PipelineBoard | None = None
         self.units: UnitBoard | None = None
+        self.breaches: BreachBoard | None = None
         self.generation: Generation | None = None
         self.kafka_up = False
         self.last_read_s: dict[str, float] = {}
@@ -60,6 +62,8 @@ class Boards:
             yield from pipeline.samples()
         if self.units is not None:
             yield from self.units.samples()
+        if self.breaches is not None:
+            yield from self.breaches.samples()
         yield "build_info", build(), 1
         g = self.generation
         if g is not None:
@@ -69,12 +73,13 @@ class Boards:
         yield "exporter_ready", ("figures",), int(self.figures is not None)
         yield "exporter_ready", ("health",), int(self.pipeline is not None)
         yield "exporter_ready", ("units",), int(self.units is not None)
+        yield "exporter_ready", ("breaches",), int(self.breaches is not None)
         for topic, at in list(self.last_read_s.items()):
             yield "exporter_last_read_timestamp_seconds", (topic,), at
         yield "exporter_series", (), len(self.figures) if self.figures is not None else 0
         for label, count in sorted(self.refusals.labels.items()):
             yield "exporter_rejected_labels_total", (label,), count
-        for topic in ("figures", "health", "units"):
+        for topic in ("figures", "health", "units", "breaches"):
             yield "exporter_unreadable_records_total", (topic,), self.refusals.unreadable[topic]
 
 
@@ -152,7 +157,26 @@ class _UnitReader:
             self._boards.units = self._next
 
 
-_Reader = _FigureReader | _HealthReader | _UnitReader
+class _BreachReader:
+    """Keeps ``boards.breaches``."""
+
+    topic = "breaches"
+    committed = False
+
+    def __init__(self, boards: Boards) -> None:
+        self._boards = boards
+        self._next: BreachBoard | None = None
+
+    def take(self, batch: Batch, _follower: Follower) -> None:
+        if batch.fresh or self._next is None:
+            self._next = BreachBoard(self._boards.agencies, self._boards.refusals)
+        for record in batch.records:
+            self._next.take(record.key, record.value)
+        if batch.live:
+            self._boards.breaches = self._next
+
+
+_Reader = _FigureReader | _HealthReader | _UnitReader | _BreachReader
 
 
 class Exporter:
@@ -183,7 +207,7 @@ class Exporter:
             threading.Thread(
                 target=self._read, args=(make(self.boards),), name=f"read-{make.topic}", daemon=True
             )
-            for make in (_FigureReader, _HealthReader, _UnitReader)
+            for make in (_FigureReader, _HealthReader, _UnitReader, _BreachReader)
         ]
 
     def start(self) -> None:

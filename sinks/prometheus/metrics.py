@@ -117,6 +117,19 @@ UNITS = _gauges(
     ("units", ("agency", "status", "unit_type"), "Units by what they do now, of the types seen so far."),
 )
 
+BREACHES = _gauges(
+    (
+        "breaches_open",
+        ("agency", "interval", "severity"),
+        "Breaches open now: amber is past 80 % of its limit, red past it.",
+    ),
+    (
+        "breaches_ended",
+        ("agency", "interval", "state", "reason"),
+        "Breaches that ended, of those the topic keeps (100 days): closed, or withdrawn and why.",
+    ),
+)
+
 FACTS = _gauges(
     ("build_info", ("version", "python"), "1, with the exporter's version."),
     (
@@ -211,6 +224,16 @@ EXPORTER = (
 
 METRICS: dict[str, Metric] = {
     m.name: m
-    for m in (*FIGURES, *GROUPS, *TARGETS, *UNITS, *FACTS, *PIPELINE_COUNTERS, *PIPELINE_GAUGES, *EXPORTER)
+    for m in (
+        *FIGURES,
+        *GROUPS,
+        *TARGETS,
+        *UNITS,
+        *BREACHES,
+        *FACTS,
+        *PIPELINE_COUNTERS,
+        *PIPELINE_GAUGES,
+        *EXPORTER,
+    )
 }
 """All metrics by name, in the order of exposition."""

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from schemas.agency import Agency
-from schemas.records import FigureRecord, HealthRecord, UnitRecord, encode
+from schemas.keys import breach_id, breach_key
+from schemas.records import BreachRecord, FigureRecord, HealthRecord, Place, Step, UnitRecord, encode
 from schemas.series import series_key
-from schemas.times import Micros, parse
+from schemas.times import SECOND, Micros, parse
 
 AS_OF: Micros = parse("2017-01-03T18:00:00-08:00")
 """Six in the evening of a Tuesday in San Francisco, as in DEFINITIONS.md, 7."""
@@ -77,6 +78,46 @@ def unit(unit_id: str, status: str, unit_type: str = "ENGINE") -> UnitRecord:
     """What a unit does."""
     return UnitRecord(agency_id="sffd", unit_id=unit_id, status=status, since=AS_OF, unit_type=unit_type)
 
+
+def breach(state: str = "red", at: Micros = AS_OF, **given: Any) -> BreachRecord:
+    """A turnout of E1, dispatched 100 s before: amber at 64 s, red at 80; closed now where it is said so."""
+    started = at - 100 * SECOND
+    amber = Step("amber", started + 64 * SECOND, started + 64 * SECOND, 80)
+    red = Step("red", started + 80 * SECOND, started + 81 * SECOND, 80)
+    steps = {
+        "amber": [amber],
+        "red": [amber, red],
+        "closed": [amber, red, Step("closed", at, at, 80)],
+        "withdrawn": [amber, Step("withdrawn", at, at, 80, "measured_within")],
+    }[state]
+    incident = given.get("incident_id", "A1")
+    over = state in ("closed", "withdrawn")
+    known: dict[str, Any] = {
+        "agency_id": "sffd",
+        "incident_id": incident,
+        "unit_id": "E1",
+        "interval": "turnout",
+        "id": breach_id(breach_key("sffd", incident, "E1", 1, "turnout")),
+        "revision": (len(steps), at),
+        "source": (0, 1, 2),
+        "state": state,
+        "reason": "measured_within" if state == "withdrawn" else "",
+        "place": Place("EMERGENT", "FIRE", "3", "03", "B01", "UNKNOWN", "ENGINE"),
+        "units": ["E1"],
+        "started_at": started,
+        "limit": 80,
+        "amber_at": started + 64 * SECOND,
+        "deadline_at": started + 80 * SECOND,
+        "ended_at": at if over else 0,
+        "value": 100 if state == "closed" else -1,
+        "as_of": at if over else steps[-1].noticed,
+        "steps": steps,
+        **given,
+    }
+    return BreachRecord(**known)
+
+
+BREACH = breach()
 
 HEALTH = HealthRecord(
     stage="incidents",

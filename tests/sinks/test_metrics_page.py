@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.records import encode
+from sinks.prometheus.breaches import BreachBoard
 from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.exporter import Boards
 from sinks.prometheus.figures import FigureBoard, Sample
@@ -20,7 +21,7 @@ from sinks.prometheus.metrics import METRICS
 from sinks.prometheus.pipeline import PipelineBoard
 from sinks.prometheus.units import UnitBoard
 from sinks.reading import Generation
-from tests.sinks.makings import AGENCIES, HEALTH, TURNOUT, figure, pair, unit
+from tests.sinks.makings import AGENCIES, BREACH, HEALTH, TURNOUT, breach, figure, pair, unit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 
@@ -41,6 +42,9 @@ def full_samples() -> Iterator[Sample]:
     boards.pipeline.measure({("incident.events", 1): (0, 100), ("dead.letters", 0): (0, 3)})
     boards.units = UnitBoard(boards.refusals)
     boards.units.take("sffd/E01", encode(unit("E01", "on_scene")))
+    boards.breaches = BreachBoard(AGENCIES, boards.refusals)
+    boards.breaches.take("sffd/A1/E1/turnout", encode(BREACH))
+    boards.breaches.take("sffd/A2/E1/turnout", encode(breach("closed", incident_id="A2")))
     boards.generation = Generation(generation=1, status="current")
     boards.last_read_s["figures"] = 1_700_000_001.0
     return boards.samples()

@@ -15,11 +15,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from schemas.errors import WatchroomError
+from schemas.errors import ConfigurationError, WatchroomError
 from schemas.settings import Settings
 from sinks.terminal.plain import Sheet, plain
 from sources.profile import find_profile
-from watchroom import demonstration, screen, words
+from watchroom import demonstration, monitoring, screen, words
 from watchroom.board import Watch
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import agency_named
@@ -91,7 +91,8 @@ def _run(settings: Settings, speed: float, workers: int, heard: Interrupts, *, s
     _empty(settings.state_dir)
     terminal = sys.stdout.isatty()
     with ExitStack() as stack:
-        house = stack.enter_context(opened(settings, Plan(workers), notes))
+        plan = Plan(workers, monitoring=_monitoring(notes), any_ports=True)
+        house = stack.enter_context(opened(settings, plan, notes))
         stack.callback(setattr, heard, "deaf", True)
         watch = Watch(house.settings.broker)
         stack.callback(watch.close)
@@ -118,6 +119,29 @@ def _run(settings: Settings, speed: float, workers: int, heard: Interrupts, *, s
             return
         click.echo(f"\n{_wrapped(_next_steps())}")
         notes.echo = False
+
+
+def _monitoring(notes: Notes) -> bool:
+    """Whether Prometheus and Alertmanager are here to be started; a demo does without them."""
+    try:
+        monitoring.binary(monitoring.PROMETHEUS)
+        monitoring.binary(monitoring.ALERTMANAGER)
+    except ConfigurationError as exc:
+        notes(f"without Prometheus and Alertmanager: {exc.message.partition(' (Debian')[0]}")
+        return False
+    return True
+
+
+def _notified(folder: Path) -> str:
+    """What came to the receiver of notifications: how many, and the last."""
+    log = folder / "logs" / f"{monitoring.NOTIFICATIONS}.log"
+    said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    came = [part for part in said.split("\n\n") if " to on-call: " in part or " to room: " in part]
+    if not came:
+        return ""
+    last = came[-1].strip()
+    last = last[last.index("\n") + 1 :] if last.startswith("Listening") else last
+    return f"Alertmanager sent {len(came)} notifications ({_shown(log)}); the last, as on a phone:\n{last}"
 
 
 def _empty(folder: Path) -> None:
@@ -249,6 +273,8 @@ class _Show:
         self._staying.step()
         click.echo(plain(self.sheet()), nl=False)
         click.echo(_wrapped(f"\nThe count law {screen.law_in_words(self._staying.facts)}."))
+        if notified := _notified(self.state_dir):
+            click.echo(f"\n{notified}")
 
 
 def _stay(show: _Show, heard: Interrupts) -> None:

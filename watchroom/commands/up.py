@@ -42,6 +42,9 @@ DETACHED_WITHIN_S = BROKER_WAIT_S + READY_WITHIN_S
     show_default=True,
     help="Workers of stage two.",
 )
+@click.option(
+    "--monitoring", is_flag=True, help="Prometheus and Alertmanager too, which Debian must have installed."
+)
 @click.option("--detach", is_flag=True, help="Return when all is ready, and leave it running.")
 @click.option(
     "--once-ready",
@@ -50,7 +53,12 @@ DETACHED_WITHIN_S = BROKER_WAIT_S + READY_WITHIN_S
 )
 @pass_context
 def command(
-    context: Context, workers: int, agency_workers: int, detach: bool, once_ready: str | None
+    context: Context,
+    workers: int,
+    agency_workers: int,
+    monitoring: bool,
+    detach: bool,
+    once_ready: str | None,
 ) -> None:
     """Start a Kafka (or use the one in the settings), the workers and the exporter, and stay with them.
 
@@ -60,19 +68,22 @@ def command(
     Example:
       watchroom up
       watchroom up --workers 2 --detach
+      watchroom up --monitoring
       watchroom up --once-ready "watchroom replay --profile sffd --speed max"
     """
     settings = context.settings
     if detach and once_ready:
         raise click.UsageError("--detach leaves it running and --once-ready stops it; take one")
     if detach:
-        _detach(settings, workers, agency_workers)
+        _detach(settings, workers, agency_workers, monitoring=monitoring)
         return
     terminal = sys.stdout.isatty() and once_ready is None
     code = 0
     with interrupts() as heard:
         try:
-            code = _run(settings, Plan(workers, agency_workers), heard, once_ready, terminal=terminal)
+            code = _run(
+                settings, Plan(workers, agency_workers, monitoring), heard, once_ready, terminal=terminal
+            )
         except KeyboardInterrupt:
             click.echo("stopped while starting", err=True)
             code = 130
@@ -142,7 +153,7 @@ def _tell_until(stay: Stay, notes: Notes, heard: Interrupts, once_ready: str | N
 # ------------------------------------------------------------------------------------------------ detached
 
 
-def _detach(settings: Settings, workers: int, agency_workers: int) -> None:
+def _detach(settings: Settings, workers: int, agency_workers: int, *, monitoring: bool) -> None:
     """Start another `up` in a session of its own, tell what it tells, and return when it is ready.
 
     Raises:
@@ -155,6 +166,8 @@ def _detach(settings: Settings, workers: int, agency_workers: int) -> None:
     rotate(log)
     offset = log.stat().st_size if log.exists() else 0
     numbers = ["--workers", str(workers), "--agency-workers", str(agency_workers)]
+    if monitoring:
+        numbers.append("--monitoring")
     with log.open("ab") as out:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "watchroom", "up", *numbers],
