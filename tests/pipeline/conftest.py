@@ -11,7 +11,7 @@ from tests.pipeline.kit import Answer, Pipeline, pipeline, slice_of, taken
 
 TOWN = (
     "sffd", "straight", "burst", "shuffled", "single", "steps", "alone", "leap", "twice:a,b", "backlog",
-    "bad", "merging", "apart", "joined", "backwards", "corrected", "right",
+    "bad", "merging", "apart", "joined", "backwards", "corrected", "right", "paging",
 )  # fmt: skip
 """Agencies of the shared pipeline: each test speaks for its own."""
 

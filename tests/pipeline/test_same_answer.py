@@ -20,6 +20,8 @@ from tests.pipeline.kit import (
     taken,
     week,
 )
+from tests.pipeline.test_breaches import standing
+from tests.pipeline.test_golden import GOLDEN
 
 pytestmark = pytest.mark.broker
 KILLS = 5
@@ -87,6 +89,7 @@ def test_twelve_partitions_shuffled_twice_and_killed(
         health = killed.settle()
 
         assert_same(golden, killed.answer("sffd"))
+        assert standing(killed, "sffd") == GOLDEN["standing_breaches"]
         parts = [p for key, p in health.items() if key.startswith("incidents/")]
         assert len(parts) == 12
         assert sum(p["arrived"] for p in parts) == sum(p["joined"] for p in parts) == len(events)
