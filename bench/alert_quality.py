@@ -55,9 +55,9 @@ def page(found: list[BreachRecord]) -> str:
     """The page."""
     lines = [
         "# Alert quality, San Francisco's week", "",
-        "Written by `python -m bench.alert_quality`, not by hand: the week of DEFINITIONS.md, 7, through stage",
-        "one with a clock each second. Told means noticed by a clock while it could still be helped.", "",
-        "| interval | told amber | of those never red | told red | red, withdrawn | stands | of those told red |",
+        "Written by `python -m bench.alert_quality`, not by hand: the week of DEFINITIONS.md, 7, through",
+        "stage one with a clock each second. Told means noticed while it could still be helped.", "",
+        "| interval | told amber | never red | told red | red, withdrawn | stands | of those told red |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for interval in INTERVALS:

@@ -1,4 +1,4 @@
-"""Standing breaches of section 7 out of the topic ``breaches``, through the pipeline; and one that is told."""
+"""Standing breaches of section 7 out of the topic ``breaches``, through the pipeline; and one is told."""
 
 from __future__ import annotations
 
