@@ -44,11 +44,13 @@ class Emitted:
         shared: what all its records have in common (``Incident.shared``).
         over: whether the incident has ended or was closed by rule.
         named: whether it says, or has said, what it was merged into.
+        whole: whether ``responses`` are all of the incident's.
         last_recorded, last_occurred: of all it was made from, absorbed incidents included.
     """
 
     __slots__ = (
         "counts", "incident", "key", "last_occurred", "last_recorded", "named", "over", "responses", "shared",
+        "whole",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +63,7 @@ class Emitted:
         self.last_occurred = facts.last_occurred
         self.shared = shared
         self.over = over
+        self.whole = False
         self.responses: list[tuple[str, ResponseRecord]] = []
         self.counts: dict[str, int] = {}
 
@@ -129,7 +132,7 @@ def emit(
     shared = (setting.call_at, setting.closed_at, setting.merged_into, facts.simulated)
     emitted = Emitted(key, record, facts, shared, over=setting.over, named=named)
     counts, responses = emitted.counts, emitted.responses
-    every = INCIDENT in touched or shared != incident.shared
+    emitted.whole = every = INCIDENT in touched or shared != incident.shared
     for unit in units:
         name = unit.response.unit
         if every or name in touched:

@@ -23,7 +23,7 @@ from schemas.decoding import (
 from schemas.times import DAY, HOUR, Micros, micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents import packing
-from streams.incidents.breaches.watch import NOW, record_of
+from streams.incidents.breaches.watch import record_of
 from streams.incidents.desk import Desk, Touched
 from streams.incidents.emit import Emitted, emit
 from streams.incidents.joining import (
@@ -481,8 +481,7 @@ class Partition:
         else:
             incident.due = emitted.last_recorded + SILENCE
         desk.schedule(key, incident.due)
-        if incident.incident_id in desk.watch.spoken:
-            incident.wake = NOW
+        desk.watch.keep(key, incident, emitted)
         packed = self._changes[key] = packing.pack(incident)
         if emitted.over:
             self._held[key] = packed

@@ -16,7 +16,10 @@ from schemas.keys import breach_key
 from schemas.records import BreachRecord
 from schemas.times import DAY, HOUR, SECOND
 from schemas.vocabulary import BreachState, Withdrawal
-from tests.core.driver import Floor, Plan, clock, town
+from streams.incidents import packing
+from streams.incidents.breaches.watch import NOW
+from streams.incidents.state import NEVER
+from tests.core.driver import CHANGELOG, Floor, Kept, Plan, clock, town
 from tests.core.sanfrancisco import all_events, sffd, tick
 from tests.core.saying import at, call, correct, merge, press, state, unit
 
@@ -91,6 +94,51 @@ def test_only_clocks_open() -> None:
 
     assert floor.breaches() == {}
     assert breach(floor.join([clock(at(641))]), "E1").state == "red"
+
+
+def test_what_is_over_and_within_costs_the_next_clock_nothing() -> None:
+    """A and B end in one batch, A within: the next clock looks at B alone, which is the late one.
+
+    A's state, written with its records, asks for no look: neither the clock nor a recovery opens it again.
+    A correction makes A late after all: the clock after that opens it.
+    """
+    over = [*call(), *unit("E1", 40, 100, 280, 800), *call("B"), *unit("E2", 40, 140, 280, 800, incident="B")]
+    floor = Floor(town(), Plan(sizes=(1_000,))).join([clock(at(0)), *over])
+    assert [states(floor, name) for name in "AB"] == [1, 1]
+    assert [wakes(floor, name) for name in "AB"] == [NEVER, NOW]
+
+    floor.join([clock(at(900))])
+    assert [states(floor, name) for name in "AB"] == [1, 2]
+    assert [wakes(floor, name) for name in "AB"] == [NEVER, NEVER]
+    assert list(floor.breaches()) == [breach_key("town", "B", "E2", 1, "turnout")]
+
+    floor.join([correct("E1", "enroute_to_scene", recorded=950, time=130), clock(at(960))])
+    assert life(breach(floor, "E1")) == [("red", 120, 960), ("closed", 130, 960)]
+
+
+def test_what_is_over_is_looked_at_where_another_unit_was_late() -> None:
+    """E2 was late and all was over in one batch; E1 is spoken of in the next, before any clock."""
+    over = [*call(), *unit("E1", 40, 100, 280, 700), *unit("E2", 40, 140, 300, 800)]
+    floor = Floor(town(), Plan(sizes=(1_000,))).join([clock(at(0)), *over])
+    floor.join([correct("E1", "enroute_to_scene", recorded=850, time=101)]).join([clock(at(900))])
+
+    assert list(floor.breaches()) == [breach_key("town", "A", "E2", 1, "turnout")]
+
+
+def states(floor: Floor, incident: str) -> int:
+    """How often its state was written."""
+    return len(_written(floor, incident))
+
+
+def wakes(floor: Floor, incident: str) -> int:
+    """When its state, as it was written last, asks for a look."""
+    value = _written(floor, incident)[-1].value
+    assert value is not None
+    return packing.wake_of(value)
+
+
+def _written(floor: Floor, incident: str) -> list[Kept]:
+    return [kept for kept in floor.committed(CHANGELOG) if kept.key.endswith(f"town/{incident}".encode())]
 
 
 def test_a_backlog_opens_nothing_that_it_answers() -> None:

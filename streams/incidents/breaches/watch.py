@@ -14,6 +14,8 @@ from schemas.records import BreachRecord
 from schemas.times import Micros
 from streams.incidents.breaches.clocks import Look, Name, look
 from streams.incidents.breaches.lifecycle import advance
+from streams.incidents.breaches.settled import settled
+from streams.incidents.emit import Emitted
 from streams.incidents.state import INCIDENT, NEVER, Incident
 
 NOW: Micros = -NEVER
@@ -61,6 +63,17 @@ class Watch:
                 del self._scheduled[key]
                 keys.add(key)
         return sorted(keys)
+
+    def keep(self, key: str, incident: Incident, emitted: Emitted) -> None:
+        """Say in an incident's state, which is about to be written, when its clocks are to be looked at."""
+        if incident.incident_id not in self.spoken:
+            return
+        if settled(incident, emitted):
+            self.spoken.discard(incident.incident_id)
+            self.schedule(key, NEVER)
+            incident.wake = NEVER
+        else:
+            incident.wake = NOW
 
     def see(self, key: str, incident: Incident, agency: Agency, clock: Micros) -> None:
         """Look at an incident now: move its breaches on, and say when to look again."""
