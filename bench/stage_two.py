@@ -40,7 +40,9 @@ Sent = tuple[str, list[Pair]]
 def _records(events: int, size: int, step: Micros) -> Iterator[Sent]:
     """What stage one writes when it reads batches of ``size`` events, with clocks at every ``step``."""
     agencies = {load.AGENCY: load_agency(_AGENCY)}
-    layout = stage_one.Layout("events", _RESPONSES, _INCIDENTS, "log", "health", "dead", _PARTITIONS, 1)
+    layout = stage_one.Layout(
+        "events", _RESPONSES, _INCIDENTS, "breaches", "log", "health", "dead", _PARTITIONS, 1
+    )
     logics = [stage_one.Partition(p, layout, agencies) for p in range(_PARTITIONS)]
     waiting: list[list[bytes | None]] = [[] for _ in logics]
     offsets = [0] * _PARTITIONS

@@ -7,10 +7,10 @@ from math import prod
 
 from schemas.definitions import EDITION
 from schemas.series import CALENDAR, ROLLING
-from schemas.vocabulary import MODES, UNIT_MILESTONES, DeadLetterReason, Standing
+from schemas.vocabulary import MODES, UNIT_MILESTONES, DeadLetterReason, Standing, Withdrawal
 from sinks.prometheus.distribution import EDGES_S
 from sinks.prometheus.figures import BREAKDOWN_WINDOWS, PERCENTILES
-from sinks.prometheus.metrics import FIGURES, GROUPS, METRICS, Metric
+from sinks.prometheus.metrics import BREACHES, FIGURES, GROUPS, METRICS, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Shape:
     unit_types: int = 20
     targets: int = 50
     partitions: int = 12
-    topics: int = 3
+    topics: int = 4
     generations: int = 1
 
 
@@ -45,7 +45,11 @@ def bound(metric: Metric, shape: Shape) -> int:
         # An interval has reasons of its own: no one has more than these.
         "reason": max(len(i.excluded) for i in EDITION.intervals.values()) + 2
         if figure
+        else 2 + len(Withdrawal) + len(EDITION.reasons)  # none, and OTHER
+        if metric in BREACHES
         else len(DeadLetterReason),
+        "severity": 2,
+        "state": 2,
         "standing": len(Standing),
         "at_most": len(EDGES_S) + 1,
         "by": 1,

@@ -199,6 +199,7 @@ def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
             last_hour = 'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="1h"}'
             asked.eventually(last_hour, lambda v: v > 0)
             asked.eventually("count(watchroom_interval_distribution_measurements)", lambda v: v > 0)
+            asked.eventually("count(watchroom_breaches_ended)", lambda v: v > 0)
             asked.eventually("count(watchroom_interval_by_group_seconds)", lambda v: v > 100)
             yield Demo(made, asked, target)
         finally:

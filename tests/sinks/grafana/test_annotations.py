@@ -18,9 +18,11 @@ from sinks.grafana.words import GrafanaError
 from sinks.reading import Record
 from tests.sinks.grafana.standin import Grafana, running
 from tests.sinks.house import House
-from tests.sinks.makings import AS_OF
+from tests.sinks.makings import AS_OF, BREACH
+from tests.sinks.makings import breach as made
 
 DEADLINE = AS_OF
+CLOSED = made("closed")
 
 
 def breach(number: int = 1, revision: int = 1, **said: Any) -> tuple[str, bytes]:
@@ -63,6 +65,22 @@ def grafana() -> Iterator[Grafana]:
 def client(grafana: Grafana) -> Iterator[Client]:
     with Client(grafana.url, "glsa_editor") as made:
         yield made
+
+
+def test_what_the_streams_write_is_what_is_drawn() -> None:
+    """The record as schemas has it: what of it is drawn has the same names, units and places."""
+    wanted = Wanted()
+    key = f"sffd/A1/E1/{BREACH.interval}"
+    taken(wanted, (key, encode(BREACH)))
+    ((_, drawn),) = wanted.notes()
+    assert drawn.text == "turnout over its limit of 80 s in area 03, FIRE, running"
+    assert drawn.tags[-1] == f"breach:{BREACH.id}"
+    assert drawn.start_ms == drawn.end_ms == BREACH.deadline_at // 1000
+
+    taken(wanted, (key, encode(CLOSED)))
+    ((_, drawn),) = wanted.notes()
+    assert drawn.text.endswith("FIRE, closed after 100 s")
+    assert (drawn.start_ms, drawn.end_ms) == (BREACH.deadline_at // 1000, CLOSED.ended_at // 1000)
 
 
 def test_one_breach_is_one_region_that_closes(grafana: Grafana, client: Client) -> None:
