@@ -231,11 +231,7 @@ class Compose:
             "KAFKA_HEAP": "512m",
         }
         run("sh", "deploy/compose/secrets.sh", cwd=self.folder, env=self.environment)
-        left_out = {"grafana", "replay"}
-        if not (self.folder / "deploy" / "alertmanager" / "alertmanager.yml").exists():
-            say("Alertmanager is left out: deploy/alertmanager has no settings")
-            left_out.add("alertmanager")
-        self.services = sorted(set(self("config", "--services").split()) - left_out)
+        self.services = sorted(set(self("config", "--services").split()) - {"grafana", "replay"})
 
     def __call__(self, *words: str, quiet: bool = True) -> str:
         """One word to docker-compose."""
@@ -330,6 +326,7 @@ def drill() -> int:
         compose.up()
         until("Prometheus sees the exporter", lambda: ask('up{job="watchroom"}') == 1)
         until("the exporter has read everything", lambda: ask("min(watchroom_exporter_ready)") == 1)
+        until("Prometheus sees the alert sink", lambda: ask('up{job="watchroom-alerts"}') == 1)
         say(f"up in {time.monotonic() - began:.0f} s")
         check_rights(compose)
 
