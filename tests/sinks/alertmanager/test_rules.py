@@ -26,6 +26,24 @@ def test_promtool_and_amtool_have_no_complaint() -> None:
     run("amtool", "check-config", str(ROOT / "deploy" / "alertmanager" / "alertmanager.yml"))
 
 
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ("alertname=ResponseBreach severity=red", "on-call"),
+        ("alertname=ResponseBreach severity=amber", "room"),
+        ("alertname=ResponseBreach severity=red simulated=true", "room"),
+        ("alertname=WorkersStuck severity=page", "on-call"),
+        ("alertname=DeadLetters severity=warning", "room"),
+        ("alertname=Watchdog severity=none", "heartbeat"),
+    ],
+)
+def test_an_alert_goes_to_whom_it_concerns(labels: str, receiver: str) -> None:
+    """As Alertmanager itself reads the routes we ship; nothing simulated calls anybody."""
+    file = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+    words = ("--config.file", str(file), f"--verify.receivers={receiver}", *labels.split())
+    run("amtool", "config", "routes", "test", *words)
+
+
 @pytest.mark.parametrize("name", ["tests.yml", "feed_tests.yml"])
 def test_every_rule_fires_when_it_should(name: str) -> None:
     """Silent just before, firing just after, the right labels, the series gone."""
