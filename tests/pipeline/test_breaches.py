@@ -14,7 +14,7 @@ import pytest
 
 from schemas.events import ClockEvent
 from tests.pipeline.kit import Item, Pipeline, press
-from tests.pipeline.test_golden import GOLDEN
+from tests.pipeline.test_golden import GOLDEN, WITH_TARGET
 from tests.sinks.alertmanager.kit import PROMETHEUS, manager
 
 pytestmark = pytest.mark.broker
@@ -22,10 +22,16 @@ DAYS = str(40 * 24 * 60)
 
 
 def standing(made: Pipeline, agency: str) -> dict[str, dict[str, int]]:
-    """Standing breaches by interval and why, as the command reads them from ``breaches``."""
+    """Standing breaches by interval and why, as the command reads them from ``breaches``.
+
+    Of the two intervals that section 7 counts; San Francisco's file has a target for ``travel_als`` besides,
+    which tests/core holds against the reference.
+    """
     said = made.ok("breaches", "--json", "--recent", DAYS, "--agency", agency)
     found = [json.loads(line) for line in said.splitlines()]
-    counted = Counter((b["interval"], b["standing"]) for b in found if b.get("standing"))
+    counted = Counter(
+        (b["interval"], b["standing"]) for b in found if b.get("standing") and b["interval"] in WITH_TARGET
+    )
     return {i: {why: n for (of, why), n in counted.items() if of == i} for i in {i for i, _ in counted}}
 
 
