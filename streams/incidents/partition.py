@@ -249,7 +249,8 @@ class Partition:
                 DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
             )
         units.add(unit)
-        desk.watch.spoken.add(event.incident_id)
+        if event.incident_id not in desk.watch.spoken:
+            self._spoken_of(desk, incident)
         if occurred > incident.last_occurred:
             incident.last_occurred = occurred
         if recorded > incident.last_recorded:
@@ -283,7 +284,6 @@ class Partition:
         if known is not None:
             if not self._outlived(desk, known[0]):
                 return known
-            self._tell_breaches(desk)
             self._emit_touched(desk)
         held = self._held.get(key)
         if held is not None and self._outlived(desk, held):
@@ -317,7 +317,7 @@ class Partition:
             return
         incident, units = self._hold(desk, event.incident_id)
         units.add(INCIDENT)
-        desk.watch.spoken.add(event.incident_id)
+        self._spoken_of(desk, incident)
         known = incident.absorbed.get(event.sender)
         growth = len(event.state) - (len(packing.pack_package(known[1])) if known is not None else 0)
         if incident.size + growth > 2 * SIZE_LIMIT:
@@ -345,25 +345,30 @@ class Partition:
                 DeadLetterReason.IN_THE_FUTURE, "a clock more than an hour ahead of when it was appended"
             )
         self._count("clock_records")
-        if desk.hear(event.source_id, time):
-            self._look(desk)
+        if desk.hear(event.source_id, time) and desk.clock is not None:
+            desk.watch.tick(desk.clock)
+
+    def _spoken_of(self, desk: Desk, incident: Incident) -> None:
+        """An event is about to be joined: the clocks before it look first, and the next one will."""
+        if incident.incident_id in desk.watch.pending:
+            desk.watch.see(keys.incident_key(desk.agency.id, incident.incident_id), incident, desk.agency)
+        desk.watch.spoken.add(incident.incident_id)
 
     def _look(self, desk: Desk) -> None:
-        """Look at the clocks of what was spoken of, and of what runs out by now.
+        """Make all looks that are pending, each as of its clock.
 
-        At each clock, in the order of the log: it sees the events before it and none after it, wherever a
-        batch ends.
+        A clock sees the events before it and none after it, wherever a batch ends.
         """
-        clock, watch = desk.clock, desk.watch
-        if clock is None or not watch.watching:
-            watch.spoken.clear()
-            return
-        for key in watch.fallen_due(clock):
+        watch = desk.watch
+        for incident_id in sorted(watch.pending):
+            key = keys.incident_key(desk.agency.id, incident_id)
             held = self._held.get(key)
             if held is None:
+                del watch.pending[incident_id]
                 continue
             incident = self._held[key] = packing.unpack(held) if isinstance(held, bytes) else held
-            watch.see(key, incident, desk.agency, clock)
+            watch.see(key, incident, desk.agency)
+        self._tell_breaches(desk)
 
     def _flush(self, desk: Desk) -> None:
         """Write the records of what was touched or has fallen due, then the agency's clock itself.
@@ -371,8 +376,9 @@ class Partition:
         Once a batch, when all of it is joined: what a backlog answers itself is never told otherwise on the
             way.
         """
-        self._tell_breaches(desk)
         self._emit_touched(desk)
+        self._look(desk)
+        desk.watch.written()
         while (key := desk.fallen_due()) is not None:
             self._see_to(desk, key)
         self._emit_touched(desk)
@@ -411,7 +417,7 @@ class Partition:
 
     def _evict(self, desk: Desk, key: str) -> None:
         """Let a state go; where the clock leapt over its closing by rule as well, that is written first."""
-        self._tell_breaches(desk)
+        self._look(desk)
         held = self._held[key]
         ended = packing.header(held)[1] if isinstance(held, bytes) else held.ended
         if not ended:
@@ -453,24 +459,27 @@ class Partition:
     def _tell_breaches(self, desk: Desk) -> None:
         """Write the breaches that changed, and the states that remember them unless they are written anyway.
 
-        Before anything is packed: an incident that was looked at is held open until then.
+        An incident that was looked at is held open until then.
         """
-        watch, layout = desk.watch, self._layout
-        if not watch.changed:
-            return
-        to = keys.agency_partition(desk.agency.id, layout.result_partitions)
-        out = self._out.setdefault((layout.breaches, to), [])
-        before = len(out)
+        watch = desk.watch
         for key, (incident, parts) in watch.changed.items():
-            for part in sorted(parts):
-                name, record = record_of(key, incident, part, self._partition)
-                out.append((name.encode(), records.encode(record)))
+            self._tell_of(desk, key, incident, parts)
             if incident.incident_id not in desk.touched:
                 packed = self._changes[key] = packing.pack(incident)
                 if incident.ended:
                     self._held[key] = packed
         watch.changed.clear()
-        self._count("records_out", len(out) - before)
+
+    def _tell_of(self, desk: Desk, key: str, incident: Incident, parts: set[str]) -> None:
+        """Write the breaches of one incident that changed."""
+        if not parts:
+            return
+        to = keys.agency_partition(desk.agency.id, self._layout.result_partitions)
+        out = self._out.setdefault((self._layout.breaches, to), [])
+        for part in sorted(parts):
+            name, record = record_of(key, incident, part, self._partition)
+            out.append((name.encode(), records.encode(record)))
+        self._count("records_out", len(parts))
 
     def _keep(self, desk: Desk, key: str, incident: Incident, emitted: Emitted) -> None:
         """Remember when it is due, write its state, and pack it once it has ended."""
@@ -481,7 +490,13 @@ class Partition:
         else:
             incident.due = emitted.last_recorded + SILENCE
         desk.schedule(key, incident.due)
-        desk.watch.keep(key, incident, emitted)
+        watch = desk.watch
+        if incident.incident_id in watch.pending and not watch.spare(key, incident, emitted):
+            watch.see(key, incident, desk.agency)
+        told = watch.changed.pop(key, None)
+        if told is not None:
+            self._tell_of(desk, key, *told)
+        watch.keep(key, incident, emitted)
         packed = self._changes[key] = packing.pack(incident)
         if emitted.over:
             self._held[key] = packed

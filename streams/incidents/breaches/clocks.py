@@ -7,11 +7,12 @@ stays so whoever sets out afterwards, for the arrival decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from schemas.agency import Agency, Rules
+from schemas.keys import breach_part
 from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros
 from schemas.vocabulary import Withdrawal
@@ -76,12 +77,15 @@ class Look:
         readings: of the clocks there are, by name.
         gone: why a clock that was there is none of these.
         again: when to look again if nothing is said till then.
+        remembered: the parts of the keys of what was opened; of any other clock that has come to nothing, or
+            to which nothing binds, there is no reading.
     """
 
-    __slots__ = ("again", "facts", "gone", "over", "readings")
+    __slots__ = ("again", "facts", "gone", "over", "readings", "remembered")
 
-    def __init__(self, facts: Facts, gone: str) -> None:
+    def __init__(self, facts: Facts, gone: str, remembered: Collection[str] = ()) -> None:
         self.facts = facts
+        self.remembered = remembered
         self.readings: dict[Name, Reading] = {}
         self.gone = gone
         self.again: Micros = NEVER
@@ -91,6 +95,10 @@ class Look:
         """Look again at an instant, if that is to come."""
         if clock < instant < self.again:
             self.again = instant
+
+    def nothing_of(self, unit: str, ordinal: int, interval: str) -> bool:
+        """Whether nothing was opened by that name, so that a clock that came to nothing needs no reading."""
+        return not self.remembered or breach_part(unit, ordinal, interval) not in self.remembered
 
 
 def look(incident: Incident, agency: Agency, clock: Micros) -> Look:
@@ -102,7 +110,7 @@ def look(incident: Incident, agency: Agency, clock: Micros) -> Look:
     seen = view(facts)
     call_at = seen.call_at
     rules = agency.rules_at(call_at or seen.began)
-    found = Look(facts, Withdrawal.CORRECTED)
+    found = Look(facts, Withdrawal.CORRECTED, incident.breaches)
     if not rules.response_clocks and not rules.incident_clocks:
         return found
     closed = seen.closed_at(clock)
@@ -142,16 +150,36 @@ _RESPONSE_STARTS = {
 def _of_response(
     found: Look, unit: Placed, facts: Facts, rules: Rules, closed: Micros | None, clock: Micros
 ) -> None:
-    # As if the incident were over: a unit that was cancelled has ended its turnout, whatever others still do.
-    measures = measure_response(unit, facts, rules, closed, incident_over=True)
+    measures: dict[str, Measure] | None = None
     response = unit.response
     for interval in rules.response_clocks:
-        measure = measures[interval]
         start = unit.arrival if interval == "scene_time" else response.times.get(_RESPONSE_STARTS[interval])
+        if not facts.changed and found.nothing_of(response.unit, response.ordinal, interval):
+            end = unit.arrival if interval == "travel" else None
+            if interval == "turnout":
+                end = response.times.get("enroute_to_scene")
+            if _within(interval, unit.place, rules, start, end):
+                continue
+        if measures is None:
+            # As if the incident were over: a unit that was cancelled has ended its turnout, whatever others
+            # still do.
+            measures = measure_response(unit, facts, rules, closed, incident_over=True)
+        measure = measures[interval]
         overtaken = "enroute_missing" if interval == "turnout" and unit.arrival is not None else ""
         reading = _simple(found, measure, start, overtaken, unit.place, (response.unit,), clock)
         if reading is not None:
             found.readings[response.unit, response.ordinal, interval] = reading
+
+
+def _within(interval: str, place: Place, rules: Rules, start: Micros | None, end: Micros | None) -> bool:
+    """Whether an interval whose limit never changed can be no breach, whatever else is said of it.
+
+    So it is where it has not begun, where no target binds it, and where it ended in time (or is excluded).
+    """
+    if start is None:
+        return True
+    limit = rules.target(interval, place.mode, place.class_, place.priority)
+    return limit is None or (end is not None and end - start < (limit + 1) * SECOND)
 
 
 def _simple(
@@ -226,20 +254,42 @@ def _ended(
 
 
 def _of_incident(found: Look, case: Case, clock: Micros) -> None:
-    measures = measure_incident(case)
+    measures: dict[str, Measure] | None = None
     for interval in case.rules.incident_clocks:
+        unknown = found.nothing_of(INCIDENT, 1, interval)
+        due, start, overtaken = case.due, None, ""
+        of_units = interval in ("travel_first_due", "travel_als")
+        if of_units:
+            if interval == "travel_als":
+                due = Due([unit for unit in case.units if unit.als])
+            if unknown and not case.facts.changed and _first_due_within(case, interval, due):
+                continue
+        else:
+            start, overtaken = _incident_start(case, interval)
+            if unknown and start is None:
+                continue
+        if measures is None:
+            measures = measure_incident(case)
         measure = measures.get(interval)
         if measure is None:
             continue
-        if interval in ("travel_first_due", "travel_als"):
-            due = case.due if interval == "travel_first_due" else Due([u for u in case.units if u.als])
+        if of_units:
             reading = _first_due(found, case, interval, due, measure, clock)
         else:
-            start, overtaken = _incident_start(case, interval)
             units = tuple(unit.response.unit for unit in case.units)
             reading = _simple(found, measure, start, overtaken, case.place, units, clock)
         if reading is not None:
             found.readings[INCIDENT, 1, interval] = reading
+
+
+def _first_due_within(case: Case, interval: str, due: Due) -> bool:
+    """Whether first due can be no breach: nobody has set out, or the first arrived in time."""
+    if due.first is None:
+        return not any("enroute_to_scene" in unit.response.times for unit in due.sent)
+    first = due.first
+    return _within(
+        interval, first.place, case.rules, first.response.times.get("enroute_to_scene"), first.arrival
+    )
 
 
 def _incident_start(case: Case, interval: str) -> tuple[Micros | None, str]:

@@ -2,14 +2,19 @@
 
 The next deadlines stand in a heap, one an incident: a clock that reaches none costs a glance at its top,
 however many clocks run.
+
+A look may be put off, for an incident is the same until something is said of it: a clock notes whom it is to
+look at, and the looks are made, each as of its own clock, before the incident is spoken of again, or when the
+batch is written. Then most need not be made at all (``settled``), their records having just been measured.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from heapq import heappop, heappush
 
 from schemas.agency import Agency
-from schemas.keys import breach_id, breach_part, incident_key, unpart
+from schemas.keys import breach_id, breach_part, unpart
 from schemas.records import BreachRecord
 from schemas.times import Micros
 from streams.incidents.breaches.clocks import Look, Name, look
@@ -28,16 +33,18 @@ class Watch:
     Attributes:
         watching: whether the agency has any clocks at all.
         spoken: ids of incidents that something was said of since the clock last moved.
+        pending: id to the first clock that is still to look at the incident.
         changed: key to the incident that was looked at, and the parts of its breaches that changed, since
             records were last written.
     """
 
-    __slots__ = ("_agency_id", "_due", "_scheduled", "changed", "spoken", "watching")
+    __slots__ = ("_clocks", "_due", "_scheduled", "changed", "pending", "spoken", "watching")
 
     def __init__(self, agency: Agency) -> None:
-        self._agency_id = agency.id
         self.watching = any(rules.response_clocks or rules.incident_clocks for rules in agency.rules)
         self.spoken: set[str] = set()
+        self.pending: dict[str, Micros] = {}
+        self._clocks: list[Micros] = []
         self.changed: dict[str, tuple[Incident, set[str]]] = {}
         self._due: list[tuple[Micros, str]] = []
         self._scheduled: dict[str, Micros] = {}
@@ -52,17 +59,26 @@ class Watch:
             if len(self._due) > 64 + 4 * len(self._scheduled):
                 self._due = sorted((at, name) for name, at in self._scheduled.items())
 
-    def fallen_due(self, clock: Micros) -> list[str]:
-        """The incidents to look at by this clock, in an order of their own; they are not given twice."""
-        keys = {incident_key(self._agency_id, incident_id) for incident_id in self.spoken}
+    def tick(self, clock: Micros) -> None:
+        """The clock has moved: it is to look at what was spoken of, and at what runs out by now."""
+        if not self.watching:
+            self.spoken.clear()
+            return
+        pending = self.pending
+        for incident_id in self.spoken:
+            pending[incident_id] = clock  # what was pending was looked at before it was spoken of
         self.spoken.clear()
         due = self._due
         while due and due[0][0] <= clock:
             instant, key = heappop(due)
             if self._scheduled.get(key) == instant:
                 del self._scheduled[key]
-                keys.add(key)
-        return sorted(keys)
+                pending.setdefault(unpart(key.split("/", 1)[1]), clock)
+        self._clocks.append(clock)
+
+    def written(self) -> None:
+        """All looks were made."""
+        self._clocks.clear()
 
     def keep(self, key: str, incident: Incident, emitted: Emitted) -> None:
         """Say in an incident's state, which is about to be written, when its clocks are to be looked at."""
@@ -70,15 +86,35 @@ class Watch:
             return
         if settled(incident, emitted):
             self.spoken.discard(incident.incident_id)
-            self.schedule(key, NEVER)
-            incident.wake = NEVER
+            self._rest(key, incident)
         else:
             incident.wake = NOW
 
-    def see(self, key: str, incident: Incident, agency: Agency, clock: Micros) -> None:
-        """Look at an incident now: move its breaches on, and say when to look again."""
-        seen = look(incident, agency, clock)
-        parts = _advance(incident, seen, (incident.last_offset, clock))
+    def spare(self, key: str, incident: Incident, emitted: Emitted) -> bool:
+        """Whether the looks that are pending may be left out, which they then are.
+
+        It must have ended, not been closed by rule: for the clocks before that rule it was open.
+        """
+        if not emitted.incident.ended_at or not settled(incident, emitted):
+            return False
+        del self.pending[incident.incident_id]
+        self._rest(key, incident)
+        return True
+
+    def _rest(self, key: str, incident: Incident) -> None:
+        self.schedule(key, NEVER)
+        incident.wake = NEVER
+
+    def see(self, key: str, incident: Incident, agency: Agency) -> None:
+        """Make an incident's pending looks: move its breaches on, and say when to look again."""
+        clock, clocks = self.pending.pop(incident.incident_id), self._clocks
+        parts: set[str] = set()
+        while True:
+            seen = look(incident, agency, clock)
+            parts |= _advance(incident, seen, (incident.last_offset, clock))
+            if seen.again > clocks[-1]:
+                break
+            clock = clocks[bisect_left(clocks, seen.again)]
         incident.wake = seen.again
         self.schedule(key, seen.again)
         known = self.changed.get(key)
