@@ -45,18 +45,28 @@ class Emitted:
         over: whether the incident has ended or was closed by rule.
         named: whether it says, or has said, what it was merged into.
         whole: whether ``responses`` are all of the incident's.
+        case: what it was measured by.
         last_recorded, last_occurred: of all it was made from, absorbed incidents included.
     """
 
     __slots__ = (
-        "counts", "incident", "key", "last_occurred", "last_recorded", "named", "over", "responses", "shared",
-        "whole",
+        "case", "counts", "incident", "key", "last_occurred", "last_recorded", "named", "over", "responses",
+        "shared", "whole",
     )  # fmt: skip
 
     def __init__(
-        self, key: str, incident: IncidentRecord, facts: Facts, shared: Shared, *, over: bool, named: bool
+        self,
+        key: str,
+        incident: IncidentRecord,
+        case: Case,
+        facts: Facts,
+        shared: Shared,
+        *,
+        over: bool,
+        named: bool,
     ) -> None:
         self.key = key
+        self.case = case
         self.incident = incident
         self.named = named
         self.last_recorded = facts.last_recorded
@@ -126,11 +136,12 @@ def emit(
         setting.merged_into = target
         setting.merged_at = stated_at(incident, INCIDENT, "merged_into")
     units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
-    record = _incident_record(setting, seen, units, of_incident, rules, flags)
+    case = Case(seen, [unit for unit in units if unit.in_scope], facts, rules, setting.closed)
+    record = _incident_record(setting, case, units, of_incident, flags)
     if holdings:
         record.absorbed = sorted(holdings)
     shared = (setting.call_at, setting.closed_at, setting.merged_into, facts.simulated)
-    emitted = Emitted(key, record, facts, shared, over=setting.over, named=named)
+    emitted = Emitted(key, record, case, facts, shared, over=setting.over, named=named)
     counts, responses = emitted.counts, emitted.responses
     emitted.whole = every = INCIDENT in touched or shared != incident.shared
     for unit in units:
@@ -152,12 +163,11 @@ def _state(merged: bool, end: Micros | None, closed: Micros | None) -> str:
 
 
 def _incident_record(
-    setting: _Setting, seen: View, units: list[Placed], of_incident: Values, rules: Rules, flags: list[str]
+    setting: _Setting, case: Case, units: list[Placed], of_incident: Values, flags: list[str]
 ) -> IncidentRecord:
     incident, facts, merged = setting.incident, setting.facts, bool(setting.merged_into)
-    in_scope = [unit for unit in units if unit.in_scope]
-    case = Case(seen, in_scope, facts, rules, setting.closed)
-    scoped = bool(in_scope) or not units
+    seen = case.seen
+    scoped = bool(case.units) or not units
     if out_of_order(seen.times, of_incident=True):
         flags.append(Flag.OUT_OF_ORDER.value)
     void = not seen.times and not units

@@ -101,23 +101,24 @@ class Look:
         return not self.remembered or breach_part(unit, ordinal, interval) not in self.remembered
 
 
-def look(incident: Incident, agency: Agency, clock: Micros) -> Look:
-    """Read all clocks of an incident."""
+def look(incident: Incident, agency: Agency, clock: Micros, case: Case | None = None) -> Look:
+    """Read all clocks of an incident; ``case``: what stands of it, where that is known already."""
     holdings = holdings_of(incident) if incident.absorbed else {}
     facts = combined(incident, holdings)
     if _merged(incident, holdings):
         return Look(facts, Withdrawal.MERGED)
-    seen = view(facts)
-    call_at = seen.call_at
-    rules = agency.rules_at(call_at or seen.began)
+    seen = view(facts) if case is None else case.seen
+    rules = agency.rules_at(seen.call_at or seen.began) if case is None else case.rules
     found = Look(facts, Withdrawal.CORRECTED, incident.breaches)
     if not rules.response_clocks and not rules.incident_clocks:
         return found
     closed = seen.closed_at(clock)
-    of_incident = values_of(facts, INCIDENT)
-    units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
-    in_scope = [unit for unit in units if unit.in_scope]
-    if len(in_scope) < len(units):
+    if case is None:
+        of_incident = values_of(facts, INCIDENT)
+        units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
+        case = Case(seen, [unit for unit in units if unit.in_scope], facts, rules, closed)
+    in_scope = case.units
+    if len(in_scope) < len(seen.responses):
         found.gone = Withdrawal.OUT_OF_SCOPE
     found.over = seen.ended is not None or closed is not None
     if not found.over:
@@ -125,8 +126,8 @@ def look(incident: Incident, agency: Agency, clock: Micros) -> Look:
     if rules.response_clocks:
         for unit in in_scope:
             _of_response(found, unit, facts, rules, closed, clock)
-    if rules.incident_clocks and (in_scope or (not units and seen.times)):
-        _of_incident(found, Case(seen, in_scope, facts, rules, closed), clock)
+    if rules.incident_clocks and (in_scope or (not seen.responses and seen.times)):
+        _of_incident(found, case, clock)
     return found
 
 

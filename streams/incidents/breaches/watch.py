@@ -18,9 +18,11 @@ from schemas.keys import breach_id, breach_part, unpart
 from schemas.records import BreachRecord
 from schemas.times import Micros
 from streams.incidents.breaches.clocks import Look, Name, look
+from streams.incidents.breaches.glance import glance
 from streams.incidents.breaches.lifecycle import advance
 from streams.incidents.breaches.settled import settled
 from streams.incidents.emit import Emitted
+from streams.incidents.intervals import Case
 from streams.incidents.state import INCIDENT, NEVER, Incident
 
 NOW: Micros = -NEVER
@@ -105,18 +107,24 @@ class Watch:
         self.schedule(key, NEVER)
         incident.wake = NEVER
 
-    def see(self, key: str, incident: Incident, agency: Agency) -> None:
-        """Make an incident's pending looks: move its breaches on, and say when to look again."""
+    def see(self, key: str, incident: Incident, agency: Agency, case: Case | None = None) -> None:
+        """Make an incident's pending looks: move its breaches on, and say when to look again.
+
+        ``case``: the incident as it was just measured, by a clock that had not closed it by rule.
+        """
         clock, clocks = self.pending.pop(incident.incident_id), self._clocks
         parts: set[str] = set()
         while True:
-            seen = look(incident, agency, clock)
-            parts |= _advance(incident, seen, (incident.last_offset, clock))
-            if seen.again > clocks[-1]:
+            again = glance(incident, agency, clock)
+            if again is None:
+                seen = look(incident, agency, clock, case)
+                parts |= _advance(incident, seen, (incident.last_offset, clock))
+                again = seen.again
+            if again > clocks[-1]:
                 break
-            clock = clocks[bisect_left(clocks, seen.again)]
-        incident.wake = seen.again
-        self.schedule(key, seen.again)
+            clock = clocks[bisect_left(clocks, again)]
+        incident.wake = again
+        self.schedule(key, again)
         known = self.changed.get(key)
         if known is None:
             self.changed[key] = (incident, parts)
