@@ -492,7 +492,7 @@ class Partition:
         desk.schedule(key, incident.due)
         watch = desk.watch
         if incident.incident_id in watch.pending and not watch.spare(key, incident, emitted):
-            watch.see(key, incident, desk.agency, emitted.case if emitted.case.closed is None else None)
+            watch.see(key, incident, desk.agency, emitted)
         told = watch.changed.pop(key, None)
         if told is not None:
             self._tell_of(desk, key, *told)

@@ -7,7 +7,7 @@ stays so whoever sets out afterwards, for the arrival decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -101,22 +101,38 @@ class Look:
         return not self.remembered or breach_part(unit, ordinal, interval) not in self.remembered
 
 
-def look(incident: Incident, agency: Agency, clock: Micros, case: Case | None = None) -> Look:
-    """Read all clocks of an incident; ``case``: what stands of it, where that is known already."""
+class Made(NamedTuple):
+    """An incident that was measured a moment ago, by a clock that had not closed it by rule.
+
+    Attributes:
+        case: what stands of it.
+        incident: its measures, None where it was not over.
+        responses: those of its responses by unit and ordinal, all of them, none where it was not over.
+    """
+
+    case: Case
+    incident: Mapping[str, Measure] | None
+    responses: Mapping[tuple[str, int], Mapping[str, Measure]]
+
+
+def look(incident: Incident, agency: Agency, clock: Micros, made: Made | None = None) -> Look:
+    """Read all clocks of an incident."""
     holdings = holdings_of(incident) if incident.absorbed else {}
     facts = combined(incident, holdings)
     if _merged(incident, holdings):
         return Look(facts, Withdrawal.MERGED)
-    seen = view(facts) if case is None else case.seen
-    rules = agency.rules_at(seen.call_at or seen.began) if case is None else case.rules
+    seen = view(facts) if made is None else made.case.seen
+    rules = agency.rules_at(seen.call_at or seen.began) if made is None else made.case.rules
     found = Look(facts, Withdrawal.CORRECTED, incident.breaches)
     if not rules.response_clocks and not rules.incident_clocks:
         return found
     closed = seen.closed_at(clock)
-    if case is None:
+    if made is None:
         of_incident = values_of(facts, INCIDENT)
         units = [Placed(response, facts, of_incident, rules) for response in seen.responses]
         case = Case(seen, [unit for unit in units if unit.in_scope], facts, rules, closed)
+        made = Made(case, None, {})
+    case = made.case
     in_scope = case.units
     if len(in_scope) < len(seen.responses):
         found.gone = Withdrawal.OUT_OF_SCOPE
@@ -125,9 +141,10 @@ def look(incident: Incident, agency: Agency, clock: Micros, case: Case | None = 
         found.wake(seen.last_recorded + SILENCE, clock)
     if rules.response_clocks:
         for unit in in_scope:
-            _of_response(found, unit, facts, rules, closed, clock)
+            measures = made.responses.get((unit.response.unit, unit.response.ordinal))
+            _of_response(found, unit, facts, rules, closed, clock, measures)
     if rules.incident_clocks and (in_scope or (not seen.responses and seen.times)):
-        _of_incident(found, case, clock)
+        _of_incident(found, case, clock, made.incident)
     return found
 
 
@@ -149,9 +166,14 @@ _RESPONSE_STARTS = {
 
 
 def _of_response(
-    found: Look, unit: Placed, facts: Facts, rules: Rules, closed: Micros | None, clock: Micros
+    found: Look,
+    unit: Placed,
+    facts: Facts,
+    rules: Rules,
+    closed: Micros | None,
+    clock: Micros,
+    measures: Mapping[str, Measure] | None,
 ) -> None:
-    measures: dict[str, Measure] | None = None
     response = unit.response
     for interval in rules.response_clocks:
         start = unit.arrival if interval == "scene_time" else response.times.get(_RESPONSE_STARTS[interval])
@@ -254,8 +276,7 @@ def _ended(
 # Per incident
 
 
-def _of_incident(found: Look, case: Case, clock: Micros) -> None:
-    measures: dict[str, Measure] | None = None
+def _of_incident(found: Look, case: Case, clock: Micros, measures: Mapping[str, Measure] | None) -> None:
     for interval in case.rules.incident_clocks:
         unknown = found.nothing_of(INCIDENT, 1, interval)
         due, start, overtaken = case.due, None, ""

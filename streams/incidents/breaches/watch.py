@@ -17,12 +17,11 @@ from schemas.agency import Agency
 from schemas.keys import breach_id, breach_part, unpart
 from schemas.records import BreachRecord
 from schemas.times import Micros
-from streams.incidents.breaches.clocks import Look, Name, look
+from streams.incidents.breaches.clocks import Look, Made, Name, look
 from streams.incidents.breaches.glance import glance
 from streams.incidents.breaches.lifecycle import advance
 from streams.incidents.breaches.settled import settled
 from streams.incidents.emit import Emitted
-from streams.incidents.intervals import Case
 from streams.incidents.state import INCIDENT, NEVER, Incident
 
 NOW: Micros = -NEVER
@@ -107,17 +106,18 @@ class Watch:
         self.schedule(key, NEVER)
         incident.wake = NEVER
 
-    def see(self, key: str, incident: Incident, agency: Agency, case: Case | None = None) -> None:
+    def see(self, key: str, incident: Incident, agency: Agency, emitted: Emitted | None = None) -> None:
         """Make an incident's pending looks: move its breaches on, and say when to look again.
 
-        ``case``: the incident as it was just measured, by a clock that had not closed it by rule.
+        ``emitted``: its records as they were just made.
         """
         clock, clocks = self.pending.pop(incident.incident_id), self._clocks
         parts: set[str] = set()
+        made = None if emitted is None else _made(emitted)
         while True:
             again = glance(incident, agency, clock)
             if again is None:
-                seen = look(incident, agency, clock, case)
+                seen = look(incident, agency, clock, made)
                 parts |= _advance(incident, seen, (incident.last_offset, clock))
                 again = seen.again
             if again > clocks[-1]:
@@ -130,6 +130,17 @@ class Watch:
             self.changed[key] = (incident, parts)
         else:
             known[1].update(parts)
+
+
+def _made(emitted: Emitted) -> Made | None:
+    """What a look as of an earlier clock may take of it."""
+    case = emitted.case
+    if case.closed is not None:
+        return None
+    if not emitted.over or not emitted.whole or not emitted.incident.intervals:
+        return Made(case, None, {})
+    responses = {(r.unit_id, r.ordinal): r.intervals for _, r in emitted.responses if r.intervals}
+    return Made(case, emitted.incident.intervals, responses)
 
 
 def _advance(incident: Incident, seen: Look, revision: tuple[int, int]) -> set[str]:
