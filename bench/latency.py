@@ -101,7 +101,8 @@ async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partiti
     return passed
 
 
-def _everything(broker: str, topic: str) -> list[Any]:
+def everything(broker: str, topic: str) -> list[Any]:
+    """All records of a topic, in order within each partition."""
     consumer: Any = KafkaConsumer(bootstrap_servers=broker, check_crcs=False, max_poll_records=20_000)
     places = [TopicPartition(topic, n) for n in sorted(consumer.partitions_for_topic(topic) or ())]
     consumer.assign(places)
@@ -116,7 +117,7 @@ def _everything(broker: str, topic: str) -> list[Any]:
 
 def _created(broker: str) -> list[int]:
     """When each ``call_create`` was appended, in order, milliseconds."""
-    said = _everything(broker, topics.EVENTS)
+    said = everything(broker, topics.EVENTS)
     return sorted(r.timestamp for r in said if b'"name":"call_create"' in r.value)
 
 
@@ -124,7 +125,7 @@ def _waits(broker: str, before: int) -> list[int]:
     """Milliseconds of each ``call_create`` after the first ``before`` ones and the warm-up."""
     created = _created(broker)
     first = before + int((len(created) - before) * WARM)
-    figures = _everything(broker, topics.topic_name("figures", 1))
+    figures = everything(broker, topics.topic_name("figures", 1))
     told = (
         (record.timestamp, figure)
         for record in figures

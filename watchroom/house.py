@@ -64,6 +64,7 @@ class House:
         agencies: by id.
         generation: that is computed.
         exporter: address of the metrics.
+        beside: what monitoring runs, by name, and where.
     """
 
     def __init__(self, settings: Settings, plan: Plan, tell: Tell) -> None:
@@ -81,7 +82,7 @@ class House:
         self._supervisor = Supervisor(settings.state_dir / "logs", tell)
         self._clocks: _ClockWriter | None = None
         self._written: Running | None = None
-        self._beside: frozenset[str] = frozenset()
+        self.beside: dict[str, str] = {}
 
     # -------------------------------------------------------------------------------------- the start
 
@@ -115,7 +116,7 @@ class House:
         self._supervisor.start(Spec(EXPORTER, arguments, self.exporter), environment(self.settings))
         for spec in beside:
             self._supervisor.start(spec, environment(self.settings))
-        self._beside = frozenset(spec.name for spec in beside)
+        self.beside = {spec.name: spec.where for spec in beside}
         if clockwriter.fed_directly(self.agencies):
             self._clocks = _ClockWriter(self.settings, self.agencies, self._tell)
         self._remember()
@@ -177,9 +178,7 @@ class House:
         if generation == self.generation:
             return
         self._tell(f"generation {generation} is current: the workers of generation {self.generation} stop")
-        self._supervisor.stop(
-            [n for n in self._supervisor.names() if n != EXPORTER and n not in self._beside]
-        )
+        self._supervisor.stop([n for n in self._supervisor.names() if n != EXPORTER and n not in self.beside])
         self.generation = generation
         self._start_workers()
         self._remember()

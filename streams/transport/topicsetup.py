@@ -267,7 +267,10 @@ def register(bootstrap: str, settings: Settings, generation: Generation) -> None
         writer = KafkaProducer(
             bootstrap_servers=bootstrap,
             acks="all",
-            retries=5,
+            # A topic made a moment ago may have no leader yet, on a busy machine for seconds: tried again
+            # for as long as an answer is waited for.
+            delivery_timeout_ms=_ANSWER_S * 1000,
+            request_timeout_ms=_ANSWER_S * 500,
             bootstrap_timeout_ms=_ANSWER_S * 1000,
             **client_options(),
         )

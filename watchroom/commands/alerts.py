@@ -18,7 +18,9 @@ from sinks.alertmanager.outbox import stamp
 from sinks.alertmanager.receiver import Notification, Receiver
 from sinks.alertmanager.sink import AlertSink
 from sinks.prometheus.exporter import listen
+from watchroom import running
 from watchroom.cli import Context, pass_context
+from watchroom.monitoring import ALERTMANAGER
 
 TEST_ENDS_S = 60
 
@@ -35,10 +37,12 @@ def command() -> None:
 
 def _urls(settings: Settings, given: tuple[str, ...]) -> list[str]:
     urls = list(given) or [url.strip() for url in settings.alertmanagers.split(",") if url.strip()]
+    if not urls and (up := running.read(settings.state_dir)) is not None:
+        urls = [process.where for process in up.processes if process.name == ALERTMANAGER]
     if not urls:
         raise ConfigurationError(
             "no Alertmanager is named: set alertmanagers (WATCHROOM_ALERTMANAGERS), or --alertmanager, to "
-            "its address, as http://127.0.0.1:9093"
+            "its address, as http://127.0.0.1:9093; or start one beside the rest, `watchroom up --monitoring`"
         )
     return urls
 
@@ -47,7 +51,8 @@ _ALERTMANAGER = click.option(
     "--alertmanager",
     "alertmanagers",
     multiple=True,
-    help="Address of an Alertmanager (setting alertmanagers); may be given more than once.",
+    help="Address of an Alertmanager (setting alertmanagers, else the one of `watchroom up --monitoring`); "
+    "may be given more than once.",
 )
 
 
@@ -61,13 +66,11 @@ def run(context: Context, alertmanagers: tuple[str, ...]) -> None:
     Example:
       watchroom alerts run --alertmanager http://127.0.0.1:9093
     """
-    from watchroom.running import bootstrap
-
     settings = context.settings
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     urls = _urls(settings, alertmanagers)
     links = Links(settings.breach_dashboard_url, settings.runbook_url)
-    broker = settings.broker or bootstrap(settings)
+    broker = settings.broker or running.bootstrap(settings)
     sink = AlertSink(broker, urls, load_agencies(settings.agencies_dir), links)
     server, served = listen(settings.exporter_host, settings.alerts_port, sink.figures.registry)
     stop = threading.Event()

@@ -19,6 +19,7 @@ from watchroom.board import Watch
 from watchroom.children import environment, last_words, rotate
 from watchroom.cli import Context, pass_context
 from watchroom.house import BROKER_WAIT_S, Plan, opened
+from watchroom.monitoring import ALERTMANAGER, NOTIFICATIONS, PROMETHEUS
 from watchroom.staying import READY_WITHIN_S, Interrupts, Notes, Stay, interrupts
 
 LOOK_S = 0.2
@@ -136,6 +137,12 @@ def _tell_until(stay: Stay, notes: Notes, heard: Interrupts, once_ready: str | N
             if stay.house.ready and not was_ready:
                 was_ready = True
                 notes(f"ready: Kafka at {stay.house.settings.broker}, metrics at {stay.house.exporter}")
+                if beside := stay.house.beside:
+                    logs = stay.house.settings.state_dir / "logs"
+                    notes(
+                        f"Prometheus at {beside[PROMETHEUS]}, Alertmanager at {beside[ALERTMANAGER]}; what "
+                        f"it sends is in {logs / NOTIFICATIONS}.log; `watchroom alerts test` sends something"
+                    )
                 if once_ready is not None:
                     child = subprocess.Popen(once_ready, shell=True, env=environment(stay.house.settings))
             if child is not None and (code := child.poll()) is not None:
