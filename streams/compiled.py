@@ -13,7 +13,11 @@ import os
 import sys
 from pathlib import Path
 
-MODULES = ("joining", "milestones", "place", "limits", "intervals", "emit", "desk", "partition")
+MODULES = (
+    "joining", "milestones", "place", "limits", "intervals", "emit",
+    "breaches/clocks", "breaches/glance", "breaches/lifecycle", "breaches/settled", "breaches/watch",
+    "desk", "partition",
+)  # fmt: skip
 """What is compiled, in the order of who needs whom."""
 
 MANIFEST = "made_of.json"
@@ -57,9 +61,17 @@ def compiled(package: Path) -> Path | None:
     return folder if fits else None
 
 
-def choose(path: list[str]) -> None:
-    """Put compiled modules before the sources on a package's path, where there are fitting ones."""
-    folder = compiled(Path(path[0]))
-    if folder is not None:
-        path.insert(0, str(folder))
+def choose(path: list[str], room: str = "") -> None:
+    """Put compiled modules before the sources on a package's path, where there are fitting ones.
+
+    Args:
+        path: the package's ``__path__``.
+        room: the package's name within ``streams/incidents``, if it is not that itself.
+    """
+    package = Path(path[0])
+    folder = compiled(package.parent if room else package)
+    if folder is None:
+        return
+    path.insert(0, str(folder / room))
+    if not room:
         sys.path.append(str(folder))  # the library that holds them all is a module of the top level

@@ -59,8 +59,11 @@ def compile_into(folder: Path) -> None:
             )
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for library in [*work.glob("*.so"), *(work / "streams" / "incidents").glob("*.so")]:
-            shutil.copy2(library, folder / library.name)
+        core = work / "streams" / "incidents"
+        for library in [*work.glob("*.so"), *core.rglob("*.so")]:
+            to = folder / library.relative_to(core if library.is_relative_to(core) else work)
+            to.parent.mkdir(exist_ok=True)
+            shutil.copy2(library, to)
         (folder / compiled.MANIFEST).write_text(json.dumps(compiled.fingerprint(CORE)))
 
 

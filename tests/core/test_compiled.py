@@ -31,7 +31,7 @@ def test_compiled_it_gives_the_golden_week_and_every_example(tmp_path: Path) -> 
         [sys.executable, "-m", "tools.compile_core", "--into", str(folder)], cwd=ROOT, check=True, timeout=600
     )
     assert _python("-c", WHERE, folder=folder).strip().endswith(".so")
-    tests = [f"tests/core/test_{name}.py" for name in ("golden", "examples", "bad_input")]
+    tests = [f"tests/core/test_{name}.py" for name in ("golden", "examples", "bad_input", "breaches")]
     _python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, folder=folder)
     manifest = folder / compiled.MANIFEST
     written = manifest.read_text()

@@ -8,3 +8,7 @@ Only a clock record opens, closes or withdraws anything, and it does so in the o
 events before it and none after it. So where a batch ends changes nothing, and a replay of a log opens what
 was opened live, at the same instants. What a batch opens and ends again is written once, ended.
 """
+
+from streams import compiled
+
+compiled.choose(__path__, "breaches")
