@@ -116,7 +116,7 @@ def notes_of(record: BreachRecord, severity: str, agency: Agency | None, links: 
         "elapsed": duration(record.value if record.value >= 0 else elapsed),
         "target": target,
         "deadline": local_and_utc(record.deadline_at, zone),
-        "description": _sentence(record, severity, who, what),
+        "description": _sentence(record, who, what),
     }
     if outcome := _outcome(record):
         said["outcome"] = outcome
@@ -127,12 +127,14 @@ def notes_of(record: BreachRecord, severity: str, agency: Agency | None, links: 
     return said
 
 
-def _sentence(record: BreachRecord, severity: str, who: str, what: str) -> str:
+def _sentence(record: BreachRecord, who: str, what: str) -> str:
     left = max(0, (record.deadline_at - record.as_of) // SECOND)
     where = f"{record.place.class_}, area {record.place.station_area}"
     base = f"Incident {record.incident_id}, {where}: {what} of {who}"
-    if record.open and severity == AMBER and record.state == AMBER:
+    if record.state == AMBER:
         return f"{base} has {duration(left)} left of {duration(record.limit)}."
+    if all(step.state != RED for step in record.steps):
+        return f"{base} did not pass its target of {duration(record.limit)}."
     return f"{base} has passed its target of {duration(record.limit)}."
 
 

@@ -51,6 +51,15 @@ def test_labels_carry_nobody_and_annotations_all_that_is_needed() -> None:
     }
 
 
+def test_an_amber_that_ended_in_time_is_not_said_to_have_passed() -> None:
+    """Whoever reads the end of an alert must not take it for a breach of the target."""
+    steps = [step for step in breach("closed").steps if step.state != "red"]
+    said = told(breach("closed", steps=steps))["amber"].annotations["description"]
+    assert said == "Incident A1, FIRE, area 03: turnout of E1 did not pass its target of 1:20."
+    running = told(breach("amber"))["amber"].annotations["description"]
+    assert "left of 1:20" in running
+
+
 def test_amber_stays_beside_red_with_the_same_labels() -> None:
     """Inhibition silences it; its labels are what it is known by."""
     assert told(breach("amber"))["amber"].labels == told(breach("red"))["amber"].labels
