@@ -27,6 +27,7 @@ from pydantic import (
 
 from schemas.definitions import EDITION
 from schemas.errors import ConfigurationError
+from schemas.mediation import Criteria
 from schemas.times import Micros, micros
 from schemas.vocabulary import Service
 
@@ -188,6 +189,8 @@ class Agency(_Strict):
     simulated: bool = False
     sources: tuple[Source, ...] = Field(min_length=1)
     rules: tuple[Rules, ...] = Field(min_length=1)
+    mediation: tuple[Criteria, ...] = ()
+    """The criteria of its mediation unit by effective date; empty: it has none, and has no encounters."""
 
     @field_validator("time_zone")
     @classmethod
@@ -203,6 +206,9 @@ class Agency(_Strict):
         dates = [r.effective_from for r in self.rules]
         if dates != sorted(set(dates)):
             raise ValueError("rules must be in order of effective_from, none twice")
+        dates = [c.effective_from for c in self.mediation]
+        if dates != sorted(set(dates)):
+            raise ValueError("mediation must be in order of effective_from, none twice")
         ids = [s.id for s in self.sources]
         if len(ids) != len(set(ids)):
             raise ValueError("two sources share an id")
@@ -227,6 +233,15 @@ class Agency(_Strict):
         if len(self.rules) == 1:
             return self.rules[0]
         return self.rules[max(0, bisect_right(self._starts, instant) - 1)]
+
+    @cached_property
+    def _criteria_starts(self) -> list[Micros]:
+        return [micros(datetime.combine(c.effective_from, time(), self.zone)) for c in self.mediation]
+
+    def criteria_at(self, instant: Micros) -> Criteria | None:
+        """The mediation criteria in force at an instant; None before the first."""
+        place = bisect_right(self._criteria_starts, instant)
+        return self.mediation[place - 1] if place else None
 
 
 def load_agency(path: Path) -> Agency:

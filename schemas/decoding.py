@@ -30,6 +30,10 @@ _MODELS: tuple[type[BaseModel], ...] = (
     events.ChangeEvent,
     events.MergeEvent,
     events.DispositionEvent,
+    events.MediationEvent,
+    events.MediationUnitEvent,
+    events.MediationCorrectionEvent,
+    events.MediationOutcomeEvent,
     events.ClockEvent,
     events.AbsorbedEvent,
 )
@@ -102,6 +106,10 @@ Correction = _STRUCTS[events.CorrectionEvent]
 Change = _STRUCTS[events.ChangeEvent]
 Merge = _STRUCTS[events.MergeEvent]
 Disposition = _STRUCTS[events.DispositionEvent]
+Mediation = _STRUCTS[events.MediationEvent]
+MediationUnit = _STRUCTS[events.MediationUnitEvent]
+MediationCorrection = _STRUCTS[events.MediationCorrectionEvent]
+MediationOutcome = _STRUCTS[events.MediationOutcomeEvent]
 Clock = _STRUCTS[events.ClockEvent]
 Absorbed = _STRUCTS[events.AbsorbedEvent]
 

@@ -25,7 +25,15 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from schemas.vocabulary import Milestone, ResponseMode, Service
+from schemas.vocabulary import (
+    DeskStep,
+    Initiator,
+    MediationUnitStep,
+    Milestone,
+    Outcome,
+    ResponseMode,
+    Service,
+)
 
 SCHEMA_VERSION: Literal[1] = 1
 """The version of these models. An event of a newer one is dead-lettered by name, not guessed at."""
@@ -66,6 +74,9 @@ Attributes = TypedDict(
         "service": Service | None,
         "als": Literal["true", "false"] | None,
         "first_due_exempt": Value | None,
+        "initiated_by": Initiator | None,
+        "address": Value | None,
+        "place": Identifier | None,
     },
     total=False,
 )
@@ -73,6 +84,11 @@ Attributes = TypedDict(
 
 ``first_due_exempt`` is a space-separated list of classes in which this unit does not count for first due,
 ``*`` for all.
+
+``initiated_by`` says whether a caller or an officer on patrol began the incident. An ``address`` is never
+kept: stage one makes a ``place`` of it, a keyed hash (``schemas.places``); a source may send its own
+``place``
+instead.
 """
 
 
@@ -135,6 +151,52 @@ class DispositionEvent(_Event):
     disposition: Value | None = None
 
 
+class MediationEvent(_Event):
+    """A step of the mediation desk: a call was offered, accepted, resolved by phone, ...
+
+    ``to`` says what a referral was to, or whom the caller was handed to.
+    """
+
+    kind: Literal["mediation"] = "mediation"
+    name: DeskStep
+    unit_id: Identifier | None = None
+    to: Value | None = None
+
+
+class MediationUnitEvent(_Event):
+    """A milestone of a mediation unit, as the desk's or the unit's own log has it.
+
+    It is joined with what CAD says of the same unit: the same button, written down twice.
+    """
+
+    kind: Literal["mediation_unit"] = "mediation_unit"
+    unit_id: Identifier
+    name: MediationUnitStep
+
+
+class MediationCorrectionEvent(_Event):
+    """A mediation step's time was wrong, or it never was: as ``CorrectionEvent``, of the other half."""
+
+    kind: Literal["mediation_correction"] = "mediation_correction"
+    unit_id: Identifier | None = None
+    name: DeskStep | MediationUnitStep
+    was: Instant | None = None
+    time: Instant | None = None
+
+
+class MediationOutcomeEvent(_Event):
+    """How the encounter ended, as the desk or the unit wrote it; said again, it is corrected.
+
+    ``outcome`` absent takes an earlier one back. ``police_on_scene`` is what the unit wrote of police being
+    there, absent where it wrote nothing; whether they were is CAD's to say.
+    """
+
+    kind: Literal["mediation_outcome"] = "mediation_outcome"
+    unit_id: Identifier | None = None
+    outcome: Outcome | None = None
+    police_on_scene: bool | None = None
+
+
 class ClockEvent(BaseModel):
     """Time itself: the source has said everything up to ``time``. Only clocks move time (DESIGN.md, Time)."""
 
@@ -166,7 +228,17 @@ class AbsorbedEvent(BaseModel):
     state: str
 
 
-IncidentEvent = MilestoneEvent | CorrectionEvent | ChangeEvent | MergeEvent | DispositionEvent
+IncidentEvent = (
+    MilestoneEvent
+    | CorrectionEvent
+    | ChangeEvent
+    | MergeEvent
+    | DispositionEvent
+    | MediationEvent
+    | MediationUnitEvent
+    | MediationCorrectionEvent
+    | MediationOutcomeEvent
+)
 """An event a source may write of an incident."""
 
 Event = Annotated[
@@ -175,6 +247,10 @@ Event = Annotated[
     | ChangeEvent
     | MergeEvent
     | DispositionEvent
+    | MediationEvent
+    | MediationUnitEvent
+    | MediationCorrectionEvent
+    | MediationOutcomeEvent
     | ClockEvent
     | AbsorbedEvent,
     Field(discriminator="kind"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.times import Micros
+from schemas.vocabulary import UNKNOWN
 
 Revision = tuple[int, int]
 """(offset of the last event applied to the incident, instant at which a rule closed it or 0)."""
@@ -134,6 +135,85 @@ class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag
     flags: list[str] = []
 
 
+class EncounterRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="encounter", kw_only=True):
+    """One call of an agency that has a mediation unit (topic ``encounters``; DEFINITIONS.md, 6).
+
+    Every call has one, so that each rate can be recomputed from this topic alone. In the narrow sense an
+    encounter is one that is ``associated``.
+
+    Attributes:
+        call_at: ``call_create``, else ``call_arrival``; without a CAD half the first thing the other half
+            says; 0 where there is none, and it is in no window.
+        public: whether a caller began it. Only these count.
+        initial_type, type: as first stated, and now.
+        area: the value of the attribute by which the criteria tell areas.
+        place: keyed hash of the place, empty where it is unknown.
+        suitable: by the initial type and the criteria in force at call time; ``suitable_final`` by the final
+            type.
+        service: ``in_service``, ``out_of_hours`` or ``out_of_area``, whether suitable or not; empty before
+            the first criteria.
+        step: how far down it came: a ``schemas.vocabulary.FunnelStep``.
+        implied: steps nobody stated, which a later one implies.
+        associated, dispatched, on_scene, handled, ended: membership in the sets of section 6.
+        outcome: exactly one where it is handled and ended, else empty.
+        police_present: a police unit was on scene, as CAD has it.
+        police_dispatched, any_dispatched: a police unit, any unit was dispatched.
+        police_requested: the desk, the unit or the outcome asked for police.
+        police_said: what the unit wrote of police: ``present``, ``none``, or nothing.
+        unlinked: there is no CAD half, so that whether police came is unknown.
+        centric, police_share_percent, police_minutes: what the agency states of its initial type.
+        arrival_s: from the call to the unit's arrival, -1 where unknown; ``scene_s`` its time on scene.
+        first_arrival_s: from the call to the first arrival of any unit, -1 where unknown.
+        police_s: seconds police units spent on it, from dispatch to end, all together.
+        referrals, follow_ups: how many there were.
+        flags: ``schemas.vocabulary.EncounterFlag``.
+    """
+
+    agency_id: str
+    incident_id: str
+    revision: Revision
+    source: tuple[int, int, int]
+    state: str
+    simulated: bool = False
+    call_at: Micros = 0
+    public: bool = True
+    initial_type: str = ""
+    type: str = ""
+    area: str = UNKNOWN
+    place: str = ""
+    suitable: bool = False
+    suitable_final: bool = False
+    service: str = ""
+    step: str = ""
+    implied: list[str] = []
+    associated: bool = False
+    dispatched: bool = False
+    on_scene: bool = False
+    handled: bool = False
+    ended: bool = False
+    ended_at: Micros = 0
+    outcome: str = ""
+    police_present: bool = False
+    police_dispatched: bool = False
+    any_dispatched: bool = False
+    police_requested: bool = False
+    police_said: str = ""
+    unlinked: bool = False
+    centric: bool = False
+    police_share_percent: int = 0
+    police_minutes: int = 0
+    arrival_s: int = -1
+    scene_s: int = -1
+    first_arrival_s: int = -1
+    police_s: int = 0
+    referrals: int = 0
+    follow_ups: int = 0
+    units: list[str] = []
+    closed_at: Micros = 0
+    merged_into: str = ""
+    flags: list[str] = []
+
+
 class ClockRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="clock", kw_only=True):
     """The clock of an agency in one partition of stage one.
 
@@ -148,7 +228,7 @@ class ClockRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="c
     time: Micros
 
 
-Result = ResponseRecord | IncidentRecord | ClockRecord
+Result = ResponseRecord | IncidentRecord | EncounterRecord | ClockRecord
 """What stands on the topics between the stages."""
 
 
@@ -276,6 +356,75 @@ class BreachRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
         return self.state in ("amber", "red")
 
 
+class Rate(msgspec.Struct, frozen=True, gc=False):
+    """A rate by its formula's id: numerator over denominator, never rounded.
+
+    Both are counts, or for D3 sums of shares in calls (hundredths are exact).
+    """
+
+    numerator: float
+    denominator: float
+
+    @property
+    def value(self) -> float:
+        """The share; a denominator of zero gives no ``Rate`` at all."""
+        return self.numerator / self.denominator
+
+
+class CallTimes(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
+    """Calls of one kind set beside those of another: with the unit, and without it.
+
+    Attributes:
+        calls: how many; ``police_present`` with police on scene.
+        police_s: seconds police spent on them, all together.
+        n: with a first arrival; ``p50`` and ``p90`` from the call to it, whole seconds, -1 where n is 0.
+    """
+
+    calls: int = 0
+    police_present: int = 0
+    police_s: int = 0
+    n: int = 0
+    p50: int = -1
+    p90: int = -1
+
+
+class DiversionRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="diversion", kw_only=True):
+    """The funnel, outcomes and rates of one window and group (topics ``figures`` and ``figures.history``).
+
+    Attributes:
+        counts: name to count, zeros left out: the sets of section 6, and beside them.
+        funnel: step to count, of suitable calls; ``column`` the same of those taken although off criteria,
+            out of hours or out of area.
+        outcomes: of all handled and ended.
+        rates: formula id to ``Rate``; one with a denominator of zero is not there.
+        police_minutes_saved: by the agency's own shares and minutes; ``assumption`` says where from.
+        with_unit, without_unit: the suitable calls it handled, and those it was not associated with.
+        arrival_p50, arrival_p90, scene_p50: of the unit, whole seconds, -1 where there are none.
+    """
+
+    series: str
+    agency_id: str
+    window: str
+    by: str
+    group: str
+    as_of: Micros
+    edition: int
+    counts: dict[str, int] = {}
+    funnel: dict[str, int] = {}
+    column: dict[str, int] = {}
+    outcomes: dict[str, int] = {}
+    rates: dict[str, Rate] = {}
+    police_minutes_saved: float = 0.0
+    assumption: str = ""
+    with_unit: CallTimes = CallTimes()
+    without_unit: CallTimes = CallTimes()
+    arrival_p50: int = -1
+    arrival_p90: int = -1
+    scene_p50: int = -1
+    final: bool = False
+    simulated: bool = False
+
+
 class UnitRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="unit", kw_only=True):
     """What one unit is doing (topic ``units``), from its open responses.
 
@@ -336,7 +485,7 @@ encode = msgspec.json.Encoder().encode
 """Any record as JSON bytes."""
 
 decode_result = msgspec.json.Decoder(Result).decode
-"""A record of ``responses`` or ``incidents``.
+"""A record of ``responses``, ``incidents`` or ``encounters``.
 
 Raises:
     msgspec.ValidationError: bytes that are no such record.
@@ -346,5 +495,10 @@ decode_breach = msgspec.json.Decoder(BreachRecord | ClockRecord).decode
 """A record of ``breaches``; raises as ``decode_result`` does."""
 
 decode_figure = msgspec.json.Decoder(FigureRecord).decode
+"""A figure of sections 3 to 5; a diversion figure, which shares the topic, is refused."""
+
+decode_diversion = msgspec.json.Decoder(DiversionRecord).decode
+"""A figure of section 6."""
+
 decode_unit = msgspec.json.Decoder(UnitRecord).decode
 decode_health = msgspec.json.Decoder(HealthRecord).decode

@@ -32,6 +32,33 @@ def series_key(agency_id: str, interval: str, mode: str, window: str, by: str, g
     return f"{part(agency_id)}/{interval}/{mode}/{window}/{by}/{part(group)}"
 
 
+DIVERSION = "diversion"
+"""Stands for the interval in the key of a diversion figure; its mode is ``-``."""
+
+DIVERSION_BREAKDOWNS: tuple[str, ...] = ("all", "type", "area", "hour", "shift")
+"""What diversion is broken down by: initial type, area, local hour of the call, shift it began in."""
+
+DIVERSION_PERIODS: tuple[str, ...] = ("day", "month")
+
+
+def diversion_key(agency_id: str, window: str, by: str, group: str) -> str:
+    """The key of a diversion figure.
+
+    >>> diversion_key("dayton-sim", "30d", "type", "NOISE")
+    'dayton-sim/diversion/-/30d/type/NOISE'
+    """
+    return series_key(agency_id, DIVERSION, "-", window, by, group)
+
+
+def is_diversion(key: str) -> bool:
+    """Whether the key of a figure is a diversion figure's.
+
+    >>> is_diversion("dayton-sim/diversion/-/30d/all/all"), is_diversion("sffd/turnout/EMERGENT/1h/all/all")
+    (True, False)
+    """
+    return f"/{DIVERSION}/-/" in key
+
+
 def series_parts(key: str) -> tuple[str, str, str, str, str, str]:
     """The parts of a figure's key: agency, interval, mode, window, breakdown, group.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from platformdirs import user_state_path
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     )
     evict_after_days: int = Field(
         default=40, ge=2, description="Days after its last event that an incident's state is kept."
+    )
+    place_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret that places are hashed with, the same for all workers, best from the environment "
+        "(WATCHROOM_PLACE_KEY). Empty: addresses are forgotten and repeat encounters are not counted.",
     )
     exporter_host: str = Field(default="127.0.0.1", description="Address the Prometheus exporter listens on.")
     exporter_port: int = Field(default=9108, ge=0, le=65535, description="Its port; 0 takes a free one.")

@@ -75,6 +75,8 @@ TOPICS: dict[str, Topic] = {
               "one record a response: its intervals, exclusions, limits, the offsets it came from"),
         Topic("incidents", "agency/incident", "compact,delete", "result", 100, MIB, True,
               "one record an incident"),
+        Topic("encounters", "agency/incident", "compact,delete", "result", 100, MIB, True,
+              "one record a call of an agency with a mediation unit: how far down the funnel, its outcome"),
         Topic("breaches", "agency/incident/unit or -/interval", "compact,delete", "result", 100, MIB, True,
               "one record a breach: its life so far"),
         Topic("units", "agency/unit", "compact", "result", None, MIB, True,
@@ -95,7 +97,7 @@ TOPICS: dict[str, Topic] = {
 }  # fmt: skip
 """All topics by name."""
 
-RESULTS_OF_STAGE_ONE: tuple[str, ...] = ("responses", "incidents")
+RESULTS_OF_STAGE_ONE: tuple[str, ...] = ("responses", "incidents", "encounters")
 """What stage one writes for stage two, co-partitioned by agency."""
 
 

@@ -22,10 +22,50 @@ UnitMilestone = Literal[
     "hospital_cleared",
 ]
 Milestone = Literal[IncidentMilestone, UnitMilestone]
+DeskStep = Literal[
+    "screened",
+    "offered",
+    "accepted",
+    "declined",
+    "unit_unavailable",
+    "withdrawn",
+    "phone_resolution",
+    "police_requested",
+    "referral",
+    "follow_up",
+]
+"""What a mediation desk says happened to a call (NERIS has no word for any of it).
+
+``withdrawn``: accepted, and then given up before anybody was sent. ``police_requested``: the desk or the unit
+asked for police. ``follow_up``: a later visit or call, which changes neither end nor outcome.
+"""
+MediationUnitStep = Literal[
+    "dispatch", "enroute_to_scene", "staging", "on_scene", "canceled_enroute", "unit_clear"
+]
+Outcome = Literal[
+    "resolved_by_phone",
+    "resolved",
+    "referred",
+    "no_person_found",
+    "refused",
+    "police_requested",
+    "ems_requested",
+    "transferred",
+    "cleared_without_outcome",
+]
+"""How an encounter ended: exactly one of an ended, handled one (DEFINITIONS.md, 6)."""
+Initiator = Literal["PUBLIC", "OFFICER"]
+"""Who an incident was initiated by: a caller, or an officer on patrol."""
 
 INCIDENT_MILESTONES: tuple[str, ...] = get_args(IncidentMilestone)
 UNIT_MILESTONES: tuple[str, ...] = get_args(UnitMilestone)
 MILESTONES: tuple[str, ...] = INCIDENT_MILESTONES + UNIT_MILESTONES
+
+DESK_STEPS: tuple[str, ...] = get_args(DeskStep)
+MEDIATION_UNIT_STEPS: tuple[str, ...] = get_args(MediationUnitStep)
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
+GOOD_OUTCOMES = frozenset({"resolved", "referred", "resolved_by_phone"})
+"""Outcomes that R2 counts, and after which another call from the same place is a repeat."""
 
 ResponseMode = Literal["EMERGENT", "NON_EMERGENT"]
 MODES: tuple[str, ...] = get_args(ResponseMode)
@@ -113,3 +153,31 @@ class Flag(StrEnum):
 
     OUT_OF_ORDER = "out_of_order"
     MERGE_CYCLE = "merge_cycle"
+
+
+class FunnelStep(StrEnum):
+    """How far down the funnel a call came: the last step it reached (DEFINITIONS.md, 6)."""
+
+    NOT_OFFERED = "not_offered"
+    UNDECIDED = "undecided"
+    DECLINED = "declined"
+    UNIT_UNAVAILABLE = "unit_unavailable"
+    WAITING = "waiting"
+    WITHDRAWN = "withdrawn"
+    BY_PHONE = "by_phone"
+    UNDER_WAY = "under_way"
+    CANCELED = "canceled"
+    ON_SCENE = "on_scene"
+
+
+class EncounterFlag(StrEnum):
+    """Something worth knowing of an encounter."""
+
+    POLICE_CONFLICT = "police_conflict"
+    """The unit wrote that there were no police, and CAD has them on scene."""
+    POLICE_UNSEEN = "police_unseen"
+    """The unit wrote that police were there, and CAD has none on scene; CAD's word counts."""
+    OUTCOME_UNHANDLED = "outcome_unhandled"
+    """An outcome was written of a call that nobody handled; it counts as none."""
+    NO_CALL_TIME = "no_call_time"
+    """Neither call_create nor call_arrival stands: it is in no window."""

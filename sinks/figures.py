@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.errors import BadInput
 from schemas.records import FigureRecord, decode_figure, decode_health
+from schemas.series import is_diversion
 from schemas.times import MINUTE, SECOND, Micros, iso
 from schemas.topics import EVENTS
 from sinks.reading import Generation, Reader, Record
@@ -35,6 +36,8 @@ class FigureTable:
         for record in records:
             if record.topic == HEALTH:
                 self._take_clocks(record.value)
+                continue
+            if is_diversion(record.key):
                 continue
             self.figures.pop(record.key, None)
             if record.value is None:
@@ -129,7 +132,7 @@ def _until(instant: Micros) -> Micros:
 
 
 def _keep(kept: dict[str, _Kept], record: Record) -> None:
-    if record.value is None:
+    if record.value is None or is_diversion(record.key):
         return
     try:
         head = _decode_as_of(record.value)

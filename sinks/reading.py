@@ -17,7 +17,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.errors import BrokerUnreachable, Lost
-from schemas.topics import GENERATIONS, topic_name
+from schemas.topics import GENERATIONS, RESULTS_OF_STAGE_ONE, topic_name
 from sinks.consumers import begins, consumer, ends, partitions
 
 POLL_MS = 250
@@ -185,7 +185,7 @@ _decode_revision = msgspec.json.Decoder(_Revised).decode
 
 
 def higher_revision(new: bytes, old: bytes) -> bool:
-    """The rule of ``responses`` and ``incidents``: the highest revision of a key wins."""
+    """The rule of what stage one writes for stage two: the highest revision of a key wins."""
     return _decode_revision(new).revision >= _decode_revision(old).revision
 
 
@@ -318,7 +318,7 @@ def follow(
 def snapshot(bootstrap: str, name: str) -> dict[str, bytes]:
     """A topic of the current generation as a table of the latest of each key; empty where none is current.
 
-    Of ``responses`` and ``incidents`` the highest revision of a key wins, else the last record.
+    Of what stage one writes for stage two the highest revision of a key wins, else the last record.
 
     Raises:
         BrokerUnreachable: no Kafka answers.
@@ -332,4 +332,4 @@ def snapshot(bootstrap: str, name: str) -> dict[str, bytes]:
 
 def wins_of(name: str) -> Wins | None:
     """Which record of a key counts on a topic: None is the last."""
-    return higher_revision if name in ("responses", "incidents") else None
+    return higher_revision if name in RESULTS_OF_STAGE_ONE else None

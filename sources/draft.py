@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.times import Micros, iso
 
-Kind = Literal["milestone", "change", "disposition"]
+Kind = Literal["milestone", "change", "disposition", "mediation", "mediation_unit", "mediation_outcome"]
 
 
 class Draft(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -25,7 +25,7 @@ class Draft(msgspec.Struct, array_like=True, frozen=True, gc=False):
         occurred: when it happened.
         recorded: when CAD wrote it, where the export says so.
         event_id: derived from its content.
-        says: the milestone's name, the attributes, or the disposition.
+        says: the milestone's or step's name, the attributes, the outcome, or the disposition.
     """
 
     due: Micros
@@ -71,8 +71,13 @@ class Renderer:
             body["recorded_at"] = _iso(draft.recorded + self.shift)
         if draft.unit_id is not None:
             body["unit_id"] = draft.unit_id
-        if draft.kind == "milestone":
+        if draft.kind in ("milestone", "mediation", "mediation_unit"):
             body["name"] = draft.says
+        elif draft.kind == "mediation_outcome":
+            assert isinstance(draft.says, dict)
+            body |= draft.says
+            if "police_on_scene" in draft.says:
+                body["police_on_scene"] = draft.says["police_on_scene"] == "true"
         elif draft.kind == "change":
             body["attributes"] = draft.says
         else:

@@ -13,7 +13,7 @@ from sources.mapping import Mapped, Mapper, coded
 from sources.ordering import Calendar
 from sources.pace import LEAP
 from sources.problems import Problem, Problems
-from sources.profile import Profile
+from sources.profile import OF_MEDIATION, Profile
 from sources.reading import Export, Row, opened, positions
 from sources.replay import Progress
 from sources.replay import Report as Tell
@@ -22,7 +22,7 @@ INCIDENTS_COUNTED_MAX = 1_000_000
 VALUES_COUNTED_MAX = 1_000
 _REPORT_EVERY = 1_000
 
-_UNITS = frozenset(UNIT_MILESTONES)
+_UNITS = frozenset((*UNIT_MILESTONES, *(f"{OF_MEDIATION}{name}" for name in UNIT_MILESTONES)))
 
 
 @dataclass(slots=True)
@@ -84,7 +84,8 @@ def inspect(path: Path, profile: Profile, tell: Tell = lambda _: None) -> Report
         mapper = Mapper(profile, at)
         uses = profile.uses()
         report = Report(export.header, {c: uses.get(c, []) for c in export.header})
-        report.milestones = Counter(dict.fromkeys(profile.milestones, 0))
+        steps = (f"{OF_MEDIATION}{name}" for name in profile.mediation.steps)
+        report.milestones = Counter(dict.fromkeys((*profile.milestones, *steps), 0))
         for item in export.rows():
             report.rows += 1
             if report.rows % _REPORT_EVERY == 0:

@@ -15,12 +15,14 @@ from typing import NamedTuple
 import msgspec
 
 from schemas.times import Micros
-from schemas.vocabulary import UNIT_MILESTONES
+from schemas.vocabulary import OUTCOMES, UNIT_MILESTONES
 from sources.draft import Draft, Kind
 from sources.localtime import YEAR_MAX, YEAR_MIN, Parser, first_that_reads, on_day, parser, resolve
 from sources.problems import Problem, Reason, shortened
 from sources.profile import (
     ID_CHARS_MAX,
+    MEDIATION_ORDER,
+    OF_MEDIATION,
     OF_UNITS_ALONE,
     ROW_ORDER,
     VALUE_CHARS_MAX,
@@ -32,7 +34,7 @@ from sources.profile import (
 from sources.reading import Row
 
 _packed = msgspec.msgpack.Encoder(order="sorted").encode
-_UNITS = frozenset(UNIT_MILESTONES)
+_UNITS = frozenset((*UNIT_MILESTONES, *(f"{OF_MEDIATION}{name}" for name in UNIT_MILESTONES)))
 
 
 class Mapped(NamedTuple):
@@ -96,6 +98,12 @@ class Mapper:
         self._readers = [
             (n, self._reader(profile.milestones[n])) for n in ROW_ORDER if n in profile.milestones
         ]
+        log = profile.mediation
+        self._readers += [
+            (f"{OF_MEDIATION}{n}", self._stamp(log.steps[n])) for n in MEDIATION_ORDER if n in log.steps
+        ]
+        written = {"outcome": log.outcome, "police_on_scene": log.police_on_scene}
+        self._wrote = [(n, rule, at.get(rule.column, -1)) for n, rule in written.items() if rule is not None]
         self._recorded = self._stamp(profile.recorded_at) if profile.recorded_at else None
         self._disposition = at[profile.disposition] if profile.disposition else None
         self._rules = [(name, rule, at.get(rule.column, -1)) for name, rule in profile.attributes.items()]
@@ -249,7 +257,16 @@ class Mapper:
             drafts.append(Draft(due, line, occurred, recorded, event_id, incident, of, kind, says))
 
         for name, instant in times.items():
-            say("milestone", unit if name in _UNITS else None, name, instant)
+            step = name.removeprefix(OF_MEDIATION)
+            if step == name:
+                say("milestone", unit if name in _UNITS else None, name, instant)
+            elif name in _UNITS:
+                say("mediation_unit", unit, step, instant)
+            else:
+                say("mediation", None, step, instant)
+        if wrote := self._written(line, cells, problems):
+            # What was written is of the end of the row's work; without a step, of its last time.
+            say("mediation_outcome", unit, wrote, max(times.values()))
         earliest = min(times.values())
         of_unit, of_incident = self._attributes(line, cells, unit, problems)
         if of_incident:
@@ -262,6 +279,21 @@ class Mapper:
             else:
                 problems.append(_too_long(line, self._profile.disposition, text))
         return drafts
+
+    def _written(self, line: int, cells: list[str], problems: list[Problem]) -> dict[str, str]:
+        """The outcome, and what was written of police."""
+        found = {}
+        for name, rule, at in self._wrote:
+            value = coded(rule, cells[at].strip() if at >= 0 else "")
+            allowed = OUTCOMES if name == "outcome" else ("true", "false")
+            if value is not None and value not in allowed:
+                detail = f"{name} is one of {', '.join(allowed)}; codes can translate it"
+                problems.append(
+                    Problem(line, rule.column, shortened(value), Reason.NOT_IN_VOCABULARY, detail, False)
+                )
+            elif value is not None:
+                found[name] = value
+        return found
 
     def _attributes(
         self, line: int, cells: list[str], unit: str | None, problems: list[Problem]

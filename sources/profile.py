@@ -18,7 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.agency import Slug
 from schemas.errors import ConfigurationError
 from schemas.events import Attributes
-from schemas.vocabulary import MILESTONES, MODES, UNIT_MILESTONES, Service
+from schemas.vocabulary import (
+    DESK_STEPS,
+    MEDIATION_UNIT_STEPS,
+    MILESTONES,
+    MODES,
+    OUTCOMES,
+    UNIT_MILESTONES,
+    Initiator,
+    Service,
+)
 from sources.localtime import parser
 
 SHIPPED = Path(__file__).resolve().parent / "profiles"
@@ -32,6 +41,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "response_mode": MODES,
     "service": get_args(Service),
     "als": ("true", "false"),
+    "initiated_by": get_args(Initiator),
 }
 """Attributes whose values are a closed set."""
 
@@ -56,6 +66,29 @@ ROW_ORDER: tuple[str, ...] = (
     "incident_clear",
 )
 """The order of a call's life, for "the nearest milestone present before it in the same row"."""
+
+MEDIATION_ORDER: tuple[str, ...] = (
+    "screened",
+    "offered",
+    "declined",
+    "unit_unavailable",
+    "accepted",
+    "phone_resolution",
+    "dispatch",
+    "enroute_to_scene",
+    "staging",
+    "on_scene",
+    "canceled_enroute",
+    "police_requested",
+    "unit_clear",
+    "referral",
+    "withdrawn",
+    "follow_up",
+)
+"""The same of a mediation log."""
+
+OF_MEDIATION = "mediation:"
+"""What a mediation step's name begins with where it stands among milestones."""
 
 
 class _Strict(BaseModel):
@@ -169,6 +202,38 @@ class AttributeRule(_Strict):
         return self
 
 
+class MediationLog(_Strict):
+    """What a mediation desk's or unit's log says, beside or instead of CAD's milestones.
+
+    Attributes:
+        steps: the desk's steps and the unit's milestones to columns with their times.
+        outcome: how the encounter ended, in the words of ``schemas.vocabulary.Outcome``.
+        police_on_scene: what the unit wrote of police: ``true`` or ``false``.
+    """
+
+    steps: dict[str, str] = {}
+    outcome: AttributeRule | None = None
+    police_on_scene: AttributeRule | None = None
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in self.steps:
+            if name not in MEDIATION_ORDER:
+                raise ValueError(f"no mediation step {name!r}; there are {', '.join(MEDIATION_ORDER)}")
+        for name, rule, allowed in (
+            ("outcome", self.outcome, OUTCOMES),
+            ("police_on_scene", self.police_on_scene, ("true", "false")),
+        ):
+            said = [] if rule is None else [*rule.codes.values(), *([rule.default] if rule.default else [])]
+            for value in said:
+                if value not in allowed:
+                    raise ValueError(f"{name} cannot be {value!r}; it is one of {', '.join(allowed)}")
+        return self
+
+
+assert set(MEDIATION_ORDER) == {*DESK_STEPS, *MEDIATION_UNIT_STEPS}
+
+
 class Profile(_Strict):
     """One profile.
 
@@ -180,6 +245,7 @@ class Profile(_Strict):
         sample: a file in this format that ships beside the profile, relative to it.
         milestones: name to column, or to a time of day (``TimeOfDay``).
         attributes: name to column, or to a rule.
+        mediation: how a mediation log is read.
         disposition: column with how the incident was disposed of.
         recorded_at: column with when CAD wrote the row. Without it, a milestone's is its own time and an
             attribute's the earliest milestone of its row.
@@ -196,7 +262,8 @@ class Profile(_Strict):
     sample: str = ""
     file: FileFormat = FileFormat()
     times: Times = Times()
-    milestones: dict[str, str | TimeOfDay] = Field(min_length=1)
+    milestones: dict[str, str | TimeOfDay] = {}
+    mediation: MediationLog = MediationLog()
     attributes: dict[str, AttributeRule] = {}
     disposition: str = ""
     recorded_at: str = ""
@@ -220,6 +287,11 @@ class Profile(_Strict):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
+        if not self.milestones and not self.mediation.steps:
+            raise ValueError("names no milestone, and no step under [mediation]: there would be no times")
+        for name in self.mediation.steps:
+            if name in UNIT_MILESTONES and not self.unit:
+                raise ValueError(f"{name} is a unit's, and the profile names no column for the unit")
         for name, spec in self.milestones.items():
             if name not in MILESTONES:
                 raise ValueError(f"no milestone {name!r}; there are {', '.join(ROW_ORDER)}")
@@ -268,6 +340,10 @@ class Profile(_Strict):
             add(self.times.day, "the row's day")
         for name, rule in self.attributes.items():
             add(rule.column, name + (" (of the incident)" if rule.of == "incident" or not self.unit else ""))
+        for name in MEDIATION_ORDER:
+            add(self.mediation.steps.get(name, ""), f"{OF_MEDIATION}{name}")
+        for name, said in (("outcome", self.mediation.outcome), ("police", self.mediation.police_on_scene)):
+            add(said.column if said is not None else "", f"{OF_MEDIATION}{name}")
         add(self.disposition, "disposition")
         add(self.recorded_at, "recorded_at")
         return found

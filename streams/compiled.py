@@ -35,12 +35,8 @@ def fingerprint(package: Path) -> dict[str, str]:
         Of each source its name from the root on to its checksum; and the Python.
     """
     root = package.parent.parent
-    sources = [
-        *package.glob("*.py"),
-        *package.glob("breaches/*.py"),
-        package.parent / "stage.py",
-        *(root / "schemas").glob("*.py"),
-    ]
+    rooms = (*package.glob("*.py"), *package.glob("*/*.py"))
+    sources = [*rooms, package.parent / "stage.py", *(root / "schemas").glob("*.py")]
     made_of = {
         str(source.relative_to(root)): hashlib.sha256(source.read_bytes()).hexdigest()
         for source in sorted(sources)

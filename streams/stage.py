@@ -72,6 +72,12 @@ class Logic(Protocol):
     def apply(self, batch: RecordBatch) -> list[Send]:
         """Join one batch. The position record, if the stage has one, is among what is returned."""
 
+    def rest(self) -> Iterable[Send]:
+        """What the batch just joined has left to do, a part; asked until it is empty.
+
+        Nothing else is asked in between, but whoever waits may see that this process lives.
+        """
+
     def tick(self) -> Iterable[Send]:
         """What was put off.
 

@@ -83,7 +83,7 @@ def default_of(name: str) -> str:
         return "`~/.local/state/watchroom`"
     if isinstance(field.default, Path) and field.default.is_relative_to(ROOT):
         return f"`{field.default.relative_to(ROOT)}` beside the program"
-    return "empty" if field.default == "" else f"`{field.default}`"
+    return f"`{field.default}`" if str(field.default) else "empty"  # a secret as its stars
 
 
 def settings_page() -> str:

@@ -10,8 +10,9 @@ from schemas.keys import agency_partition
 from schemas.records import FigureRecord, IncidentRecord, ResponseRecord, decode_result
 from schemas.settings import Settings
 from schemas.times import Micros
-from schemas.topics import RESULTS_OF_STAGE_ONE
 from sinks.reading import Reader, fold, wins_of
+
+_MEASURED = ("responses", "incidents")
 
 
 def figures_as_known(
@@ -42,7 +43,7 @@ def figures_as_known(
         if generation is None:
             return []
         only = {agency_partition(agency_id, generation.result_partitions)}
-        for topic in RESULTS_OF_STAGE_ONE:
+        for topic in _MEASURED:
             table: dict[str, bytes] = {}
             for records in reader.whole([topic], generation.generation, only):
                 # Clocks stand on the same topics, have no revision, and are no records of an incident.

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.errors import BrokerUnreachable, WatchroomError
 from schemas.records import FigureRecord, HealthRecord, decode_figure, decode_health
+from schemas.series import is_diversion
 from schemas.topics import EVENTS
 from sinks.consumers import begins, consumer, ends, partitions
 from sinks.reading import Batch, Follower, Generation, Reader, Record
@@ -51,7 +52,7 @@ class Board:
         for record in records:
             if record.topic == "health":
                 self._take_health(record)
-            elif record.key.endswith("/all/all"):
+            elif record.key.endswith("/all/all") and not is_diversion(record.key):
                 self._take_figure(record)
 
     def _take_health(self, record: Record) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import SecretStr
+
 from schemas.settings import Settings
 from watchroom.broker import leash
 
@@ -42,6 +44,8 @@ def environment(settings: Settings) -> dict[str, str]:
     said = {}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
         said[f"WATCHROOM_{name.upper()}"] = str(
             value.expanduser().absolute() if isinstance(value, Path) else value
         )

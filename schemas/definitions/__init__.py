@@ -38,6 +38,23 @@ class Interval(_Data):
     target: str = ""
 
 
+class Formula(_Data):
+    """One rate of DEFINITIONS.md, 6.
+
+    Attributes:
+        numerator, denominator: in words; every set is taken within public-initiated incidents.
+        better, worse: what would make it look better, or worse, than it is.
+    """
+
+    id: str
+    title: str
+    numerator: str
+    denominator: str
+    source: str
+    better: str
+    worse: str
+
+
 class Edition(_Data):
     """One edition of the definitions."""
 
@@ -47,6 +64,13 @@ class Edition(_Data):
     interval: tuple[Interval, ...]
     reasons: dict[str, str]
     """Every exclusion in words."""
+    formula: tuple[Formula, ...] = ()
+    """The rates of diversion (``edition_1_diversion.toml``)."""
+
+    @cached_property
+    def formulas(self) -> dict[str, Formula]:
+        """Formulas by id, in the order of the definitions."""
+        return {f.id: f for f in self.formula}
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
@@ -65,8 +89,9 @@ class Edition(_Data):
 
 
 def _load(number: int) -> Edition:
-    text = (files(__name__) / f"edition_{number}.toml").read_text(encoding="utf-8")
-    return Edition.model_validate(tomllib.loads(text))
+    parts = (f"edition_{number}.toml", f"edition_{number}_diversion.toml")
+    data = [tomllib.loads((files(__name__) / part).read_text(encoding="utf-8")) for part in parts]
+    return Edition.model_validate(data[0] | data[1])
 
 
 EDITION: Edition = _load(1)

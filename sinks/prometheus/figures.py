@@ -17,10 +17,11 @@ import msgspec
 from schemas.agency import Agency
 from schemas.definitions import EDITION
 from schemas.records import FigureRecord, decode_figure
-from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_parts
+from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, is_diversion, series_parts
 from schemas.times import DAY, SECOND, Micros
 from schemas.vocabulary import MODES, UNKNOWN, Standing
 from sinks.prometheus.distribution import WINDOW, buckets
+from sinks.prometheus.diversion import DiversionBoard
 from sinks.prometheus.labels import Bounds, Refusals, clean
 from sinks.prometheus.periods import current, kind_of
 from sinks.prometheus.targets import target_samples
@@ -63,12 +64,16 @@ class FigureBoard:
         self._as_of: dict[str, Micros] = {}
         self._editions: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._diversion = DiversionBoard(refusals, values_max)
 
     def __len__(self) -> int:
-        return len(self._shown)
+        return len(self._shown) + len(self._diversion)
 
     def take(self, key: str, value: bytes | None) -> None:
         """Take one record of ``figures``: a figure, or the tombstone of one."""
+        if is_diversion(key):
+            self._diversion.take(key, value)
+            return
         with self._lock:
             if value is None:
                 self._forget(key)
@@ -185,6 +190,7 @@ class FigureBoard:
                     continue
                 seen.add((one.record.agency_id, kind))
             yield from (all_samples if one.record.by == "all" else group_samples)(one.record, one.labels)
+        yield from self._diversion.samples()
         for agency_id, kind in sorted(seen):
             yield (
                 "period_start_timestamp_seconds",

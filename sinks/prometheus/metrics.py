@@ -117,6 +117,39 @@ UNITS = _gauges(
     ("units", ("agency", "status", "unit_type"), "Units by what they do now, of the types seen so far."),
 )
 
+_DIVERSION = ("agency", "window")
+_DIVERSION_GROUP = (*_DIVERSION, "by", "group", "formula")
+
+DIVERSION = _gauges(
+    (
+        "diversion_rate_ratio",
+        (*_DIVERSION, "formula"),
+        "A rate of diversion by its formula, absent where the denominator is 0.",
+    ),
+    ("diversion_rate_numerator", (*_DIVERSION, "formula"), "Its numerator, in calls."),
+    ("diversion_rate_denominator", (*_DIVERSION, "formula"), "Its denominator, in calls."),
+    ("diversion_calls", (*_DIVERSION, "set"), "Public-initiated calls in a set of section 6."),
+    (
+        "diversion_funnel_calls",
+        (*_DIVERSION, "side", "step"),
+        "Calls that reached a step: in the funnel, or in the column of those taken all the same.",
+    ),
+    ("diversion_outcome_calls", (*_DIVERSION, "outcome"), "Handled and ended encounters by outcome."),
+    (
+        "diversion_police_saved_seconds",
+        _DIVERSION,
+        "Officer-seconds saved, by shares and minutes that the agency states.",
+    ),
+    (
+        "diversion_arrival_seconds",
+        (*_DIVERSION, "percentile"),
+        "From the call to the mediation unit's arrival, absent where there is none.",
+    ),
+    ("diversion_by_group_rate_ratio", _DIVERSION_GROUP, "The rate of one group of a breakdown."),
+    ("diversion_by_group_rate_numerator", _DIVERSION_GROUP, "Its numerator."),
+    ("diversion_by_group_rate_denominator", _DIVERSION_GROUP, "Its denominator."),
+)
+
 BREACHES = _gauges(
     (
         "breaches_open",
@@ -229,6 +262,7 @@ METRICS: dict[str, Metric] = {
         *GROUPS,
         *TARGETS,
         *UNITS,
+        *DIVERSION,
         *BREACHES,
         *FACTS,
         *PIPELINE_COUNTERS,

@@ -6,5 +6,6 @@ last, and hands each agency's to its ``book``. A record is decoded as far as ``r
 ``histograms`` of the whole (``running``, told with every batch), and says which ``breakdowns`` to
 ``tabulate`` anew from the columns (once a second, or at a clock's hour). ``due`` finds what leaves a
 window, ``windows`` and ``periods`` know the agency's calendar, ``units`` who is doing what, ``as_known``
-asks of the records what a figure was at an instant. All pure but ``agent``.
+asks of the records what a figure was at an instant. Encounters are counted in ``diversion``. All pure but
+``agent``.
 """

@@ -14,13 +14,14 @@ import msgspec
 
 from schemas import keys, records
 from schemas.agency import Agency
-from schemas.errors import GenerationMismatch
 from schemas.records import ClockRecord
 from schemas.series import series_parts
 from schemas.times import HOUR, MINUTE, Micros
 from streams.agency.book import Book, Told
 from streams.agency.contributions import INCIDENT, RESPONSE
-from streams.agency.reading import DECODERS, Read, newer
+from streams.agency.diversion.book import Diversion
+from streams.agency.diversion.shelf import Shelf
+from streams.agency.reading import DECODERS, NO_INCIDENT, Read, newer, unreadable
 from streams.stage import Pair, RecordBatch, Send
 
 _Shown = dict[bytes, bytes]
@@ -28,9 +29,6 @@ _Shown = dict[bytes, bytes]
 
 _AS_OF = re.compile(rb'"as_of":-?\d+,')
 """A figure's instant in its bytes: a quote in a string is escaped, so no group's name is found by this."""
-
-_NO_INCIDENT = b"//"
-"""In every clock's key, and in no other's but that of an incident without a name."""
 
 _HELD_MAX = 20_000
 """Records held undecoded at a time while recovery reads: some 20 MB."""
@@ -53,6 +51,7 @@ class Layout(NamedTuple):
     health: str
     result_partitions: int
     worker: str = ""
+    encounters: str = "encounters"
 
 
 class Partition:
@@ -63,9 +62,8 @@ class Partition:
         self._layout = layout
         self._agencies = agencies
         self._books: dict[str, Book] = {}
-        # A third kind of record (``encounters``) that made figures of intervals would be one more scope here,
-        # in contributions.INTERVALS and in reading.DECODERS. One that is counted otherwise has a book of its
-        # own: ``_take_held`` gives it its records, ``_advance`` the clock, ``apply`` and ``tick`` ask it.
+        # Encounters, which are counted and not measured, have books and clocks of their own.
+        self._shelf = Shelf(agencies, layout.encounters)
         self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
         self._held: dict[str, dict[bytes, bytes]] = {topic: {} for topic in self._scopes}
         self._loading = True
@@ -86,7 +84,9 @@ class Partition:
 
     def load(self, topic: str, key: bytes, value: bytes | None) -> None:
         """Take one record of a result topic, or of its own ``figures``."""
-        if topic != self._layout.figures:
+        if topic == self._layout.encounters:
+            self._shelf.hold(topic, key, value, telling=False)
+        elif topic != self._layout.figures:
             self._hold(topic, key, value, telling=False)
             if len(self._held[topic]) >= _HELD_MAX:
                 self._take_held()
@@ -101,6 +101,7 @@ class Partition:
         Periods that records opened before the clock was known, and that are long past, are let go.
         """
         self._take_held()
+        self._shelf.loaded()
         self._loading = False
         for book in self._books.values():
             book.loaded()
@@ -117,15 +118,17 @@ class Partition:
         topic = batch.topic
         if self._loading:
             self.loaded()  # nothing was there to recover
+        hold = self._shelf.hold if topic == self._layout.encounters else self._hold
         for key, value in zip(batch.keys, batch.values, strict=True):
             if key is not None:
-                self._hold(topic, key, value, telling=True)
+                hold(topic, key, value, telling=True)
         self._take_held()
         self._positions[topic] = batch.end
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
         for agency_id, book in self._books.items():
             self._tell_all(book.figures(), self._shown[agency_id])
+        self._shelf.after_batch()
         return self._collect()
 
     def _hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
@@ -135,7 +138,7 @@ class Partition:
         """
         if value is None:
             return
-        if _NO_INCIDENT in key and self._clock(topic, key, value, telling=telling):
+        if NO_INCIDENT in key and self._clock(topic, key, value, telling=telling):
             return
         self._read += 1
         held = self._held[topic]
@@ -145,7 +148,7 @@ class Partition:
                 if not newer(value, before):
                     return
             except msgspec.MsgspecError as exc:
-                raise _unreadable(topic, key, exc) from exc
+                raise unreadable(topic, key, exc) from exc
             self._news += 1
         held[key] = value
 
@@ -154,7 +157,7 @@ class Partition:
         try:
             record = records.decode_result(value)
         except msgspec.MsgspecError as exc:
-            raise _unreadable(topic, key, exc) from exc
+            raise unreadable(topic, key, exc) from exc
         if not isinstance(record, ClockRecord):
             return False
         book = self._book(record.agency_id)
@@ -178,7 +181,7 @@ class Partition:
                 try:
                     record = decode(value)
                 except msgspec.MsgspecError as exc:
-                    raise _unreadable(topic, key, exc) from exc
+                    raise unreadable(topic, key, exc) from exc
                 found.setdefault(record.agency_id, []).append((key, record))
             self._held[topic] = {}
             for agency_id, of_agency in found.items():
@@ -214,6 +217,10 @@ class Partition:
                 self._tell_all(told, grouped)
             self._keep(grouped, clock)
 
+    def rest(self) -> list[Send]:
+        """A batch leaves nothing to do."""
+        return []
+
     def tick(self) -> Iterator[Send]:
         """The breakdowns and units that changed, what was left behind, and how this partition does.
 
@@ -236,6 +243,8 @@ class Partition:
             ]
             if units:
                 yield Send(self._layout.units, self._partition, units)
+        for _ in self._shelf.tick():
+            yield from self._collect()
         self._sweep()
         yield from self._collect()
         yield self._health()
@@ -244,12 +253,16 @@ class Partition:
         """Take away series of an earlier life that are no longer held, once their agency's clock is known."""
         if not self._left_behind:
             return
-        waiting = {a for a, book in self._books.items() if book.clock is None}
-        standing = set[str]().union(*(book.standing() for book in self._books.values()))
+        every = self._every()
+        waiting = {book.agency.id for book in every if book.clock is None}
+        standing = set[str]().union(*(book.standing() for book in every))
         for series in sorted(self._left_behind - standing):
             if _agency_of(series) not in waiting:
                 self._figures.append((series.encode(), None))
         self._left_behind = {series for series in self._left_behind if _agency_of(series) in waiting}
+
+    def _every(self) -> list[Book | Diversion]:
+        return [*self._books.values(), *self._shelf.books()]
 
     # Sends
 
@@ -279,6 +292,7 @@ class Partition:
 
     def _collect(self) -> list[Send]:
         sends = []
+        self._shelf.hand_over(self._figures, self._history)
         for topic, pairs in ((self._layout.figures, self._figures), (self._layout.history, self._history)):
             if pairs:
                 self._out += len(pairs)
@@ -287,19 +301,19 @@ class Partition:
         return sends
 
     def _health(self) -> Send:
-        books = self._books
+        books, every, shelf = self._books, self._every(), self._shelf
         health = records.HealthRecord(
             stage="agency",
             partition=self._partition,
             worker=self._layout.worker,
             positions=dict(self._positions),
-            arrived=self._read,
-            joined=self._news,
-            clock_records=self._clock_records,
-            rejected_labels=sum(book.rejected_labels for book in books.values()),
+            arrived=self._read + shelf.read,
+            joined=self._news + shelf.news,
+            clock_records=self._clock_records + shelf.clocks,
+            rejected_labels=sum(book.rejected_labels for book in every),
             records_out=self._out,
             clocks={a: book.clock for a, book in books.items() if book.clock is not None},
-            held=sum(book.held for book in books.values()),
+            held=sum(book.held for book in every),
             last_event_ms=self._last_event_ms,
         )
         key = f"agency/{self._partition}"
@@ -309,12 +323,6 @@ class Partition:
 
 def _unit_key(agency_id: str, unit: str) -> bytes:
     return f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
-
-
-def _unreadable(topic: str, key: bytes, exc: Exception) -> GenerationMismatch:
-    return GenerationMismatch(
-        f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
-    )
 
 
 def _agency_of(series: str) -> str:

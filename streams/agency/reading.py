@@ -11,9 +11,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from schemas.errors import GenerationMismatch
 from schemas.records import Measure, Place, Revision
 from schemas.times import Micros
 from streams.agency.contributions import INCIDENT, RESPONSE
+
+NO_INCIDENT = b"//"
+"""In every clock's key, and in no other's but that of an incident without a name."""
 
 NO_PLACE = msgspec.Raw(b"null")
 
@@ -75,3 +79,10 @@ milestones_of = msgspec.json.Decoder(dict[str, Micros]).decode
 def newer(value: bytes, than: bytes) -> bool:
     """Whether a record's revision is the higher one; raises ``msgspec.MsgspecError`` as a decoder does."""
     return _revised(value).revision > _revised(than).revision
+
+
+def unreadable(topic: str, key: bytes, exc: Exception) -> GenerationMismatch:
+    """What a worker ends with where a topic holds what it cannot decode."""
+    return GenerationMismatch(
+        f"{topic} holds a record this version cannot read ({key!r}: {exc}); run `watchroom rebuild`"
+    )

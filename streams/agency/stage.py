@@ -12,7 +12,7 @@ NAME = "agency"
 
 
 def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, worker: str) -> Stage:
-    """Stage two: ``responses`` and ``incidents`` to ``figures``, ``figures.history`` and ``units``.
+    """Stage two: ``responses``, ``incidents``, ``encounters`` to ``figures``, their history and ``units``.
 
     By agency.
     """
@@ -29,10 +29,11 @@ def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, w
         health=name("health"),
         result_partitions=settings.result_partitions,
         worker=worker,
+        encounters=name("encounters"),
     )
     return Stage(
         name=NAME,
-        sources=(layout.responses, layout.incidents),
+        sources=(layout.responses, layout.incidents, layout.encounters),
         changelog=None,
         read_committed=False,
         wants_keys=True,

@@ -79,6 +79,10 @@ class Desk:
             self._scheduled[key] = due
             heappush(self._due, (due, key))
 
+    def waits(self) -> bool:
+        """Whether the clock has reached what nobody has seen to."""
+        return self.clock is not None and len(self._due) > 0 and self._due[0][0] <= self.clock
+
     def fallen_due(self) -> str | None:
         """The next incident to see to, None where the clock has reached no other."""
         due, clock = self._due, self.clock

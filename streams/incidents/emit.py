@@ -6,7 +6,7 @@ from collections.abc import Set
 
 from schemas.agency import Agency, Rules
 from schemas.keys import incident_key, response_under
-from schemas.records import IncidentRecord, Measure, ResponseRecord
+from schemas.records import EncounterRecord, IncidentRecord, Measure, ResponseRecord
 from schemas.times import Micros
 from schemas.vocabulary import Flag, IncidentState
 from streams.incidents.intervals import Case, measure_incident, measure_response
@@ -19,6 +19,7 @@ from streams.incidents.joining import (
     stated_at,
     values_of,
 )
+from streams.incidents.mediation.encounter import encounter
 from streams.incidents.milestones import View, out_of_order, view
 from streams.incidents.place import Placed
 from streams.incidents.state import INCIDENT, Facts, Incident, Values
@@ -38,6 +39,7 @@ class Emitted:
 
     Attributes:
         key: the incident's.
+        encounter: the record of its mediation half, where the agency has a mediation unit.
         incident: its record; ``responses`` by key, those alone that may differ from what was written before,
             voided ones included.
         counts: unit to how many responses it has now.
@@ -50,8 +52,8 @@ class Emitted:
     """
 
     __slots__ = (
-        "case", "counts", "incident", "key", "last_occurred", "last_recorded", "named", "over", "responses",
-        "shared", "whole",
+        "case", "counts", "encounter", "incident", "key", "last_occurred", "last_recorded", "named", "over",
+        "responses", "shared", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +71,7 @@ class Emitted:
         self.case = case
         self.incident = incident
         self.named = named
+        self.encounter: EncounterRecord | None = None
         self.last_recorded = facts.last_recorded
         self.last_occurred = facts.last_occurred
         self.shared = shared
@@ -151,6 +154,12 @@ def emit(
         counts[name] = unit.response.ordinal
     if incident.emitted != counts:
         _void_the_gone(setting, emitted)
+    if agency.mediation:
+        emitted.encounter = encounter(
+            incident, facts, seen, units, agency,
+            state=record.state, revision=setting.revision, source=setting.source,
+            closed_at=setting.closed_at, merged_into=setting.merged_into,
+        )  # fmt: skip
     return emitted
 
 

@@ -69,6 +69,8 @@ def join_statement(
     facts: Facts, unit: str, occurred: Micros, recorded: Micros, event_id: str, stated: Values
 ) -> int:
     """Join a statement of attributes: of each name the latest by (occurred, recorded, event_id) holds."""
+    if not stated:
+        return 0  # says nothing, and must leave no trace that an order could show
     mine = facts.attributes.get(unit)
     if mine is None:
         facts.attributes[unit] = [(occurred, recorded, event_id, stated)]

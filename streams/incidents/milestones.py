@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.times import DAY, Micros
-from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
+from streams.incidents.state import DESK, EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
 
 SILENCE: Micros = DAY
 """An incident silent for so long (by recorded_at) is closed by rule."""
@@ -132,7 +132,7 @@ def view(facts: Facts) -> View:
     clears: list[Press] = [] if of_incident is None else of_incident.get("incident_clear", [])
     responses: list[Response] = []
     for unit in sorted(by_unit):
-        if unit and (names := by_unit[unit]):
+        if unit and unit != DESK and (names := by_unit[unit]):
             dispatches = names.get("dispatch")
             if dispatches is None or len(dispatches) == 1:
                 responses.append(Response(unit, 1, _earliest(names), clears))

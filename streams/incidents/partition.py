@@ -15,6 +15,7 @@ from schemas.decoding import (
     Clock,
     Correction,
     Disposition,
+    MediationCorrection,
     Merge,
     Milestone,
     Undecodable,
@@ -36,6 +37,7 @@ from streams.incidents.joining import (
     merged_into,
     package_for,
 )
+from streams.incidents.mediation import statements
 from streams.incidents.milestones import SILENCE
 from streams.incidents.state import EARLIEST, INCIDENT, NEVER, SIZE_LIMIT, WITHDRAWN, Incident
 from streams.stage import Headers, Pair, RecordBatch, Send
@@ -55,6 +57,8 @@ class Layout(NamedTuple):
         keep: how long after its last event an incident's state lives.
         silent_below: partition to offset; no absorbed states are sent for events below: a rebuild finds those
             in the log.
+        place_key: the secret that addresses are made places with; empty: they are forgotten.
+        at_once: how many incidents a clock closes by rule at one go, see ``Partition.rest``.
     """
 
     events: str
@@ -69,6 +73,9 @@ class Layout(NamedTuple):
     keep: Micros = 40 * DAY
     silent_below: Mapping[int, int] = {}
     worker: str = ""
+    encounters: str = "encounters"
+    place_key: str = ""
+    at_once: int = 5_000
 
 
 class Rejected(Exception):
@@ -78,6 +85,18 @@ class Rejected(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+def _mediator(event: Any) -> str:
+    """Whose a mediation event is: the desk's, or a unit's.
+
+    Raises:
+        Rejected: it should name a unit, and doesn't.
+    """
+    unit = statements.whose(event)
+    if unit is None:
+        raise Rejected(DeadLetterReason.INVALID, f"unit_id: {event.name} is a unit's, and none is named")
+    return unit
 
 
 def _stated(event: Any) -> dict[str, str]:
@@ -181,6 +200,14 @@ class Partition:
         self._next = batch.end
         return self._collect()
 
+    def rest(self) -> list[Send]:
+        """A clock that leaps closes by rule all that was open: some at a time, and is told after the last."""
+        for desk in self._desks.values():
+            if desk.waits():
+                self._flush(desk)
+                return self._collect()
+        return []
+
     def tick(self) -> list[Send]:
         """What this partition has done so far, for whoever watches the pipeline."""
         count = self._counters.get
@@ -237,9 +264,14 @@ class Partition:
             days = self._layout.keep // DAY
             raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
         kind = type(event)
-        if kind is Correction and event.time is not None and micros(event.time) > latest:
+        corrects = kind is Correction or kind is MediationCorrection
+        if corrects and event.time is not None and micros(event.time) > latest:
             raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
-        unit = INCIDENT if kind is Merge or kind is Disposition else event.unit_id or INCIDENT
+        of_mediation = kind in statements.KINDS
+        if of_mediation:
+            unit = _mediator(event)
+        else:
+            unit = INCIDENT if kind is Merge or kind is Disposition else event.unit_id or INCIDENT
         known = desk.touched.get(event.incident_id)
         if known is None or known[0].last_occurred < desk.oldest:
             known = self._hold(desk, event.incident_id)
@@ -268,8 +300,12 @@ class Partition:
             incident.size += join_correction(
                 incident, unit, event.name, was, (recorded, event.event_id, time)
             )
+        elif of_mediation:
+            incident.size += statements.join(incident, unit, event, occurred, recorded)
         else:
             values = _stated(event)
+            if "address" in values:
+                values = statements.located(values, self._layout.place_key)
             if kind is Merge:
                 named = self._named.setdefault((event.agency_id, event.incident_id), set())
                 named.add(values["merged_into"])
@@ -379,28 +415,31 @@ class Partition:
         self._emit_touched(desk)
         self._look(desk)
         desk.watch.written()
-        while (key := desk.fallen_due()) is not None:
-            self._see_to(desk, key)
+        left = self._layout.at_once
+        while left > 0 and (key := desk.fallen_due()) is not None:
+            left -= self._see_to(desk, key)
         self._emit_touched(desk)
-        self._tell(desk)
+        if not desk.waits():
+            self._tell(desk)
 
-    def _see_to(self, desk: Desk, key: str) -> None:
+    def _see_to(self, desk: Desk, key: str) -> int:
         """Evict or close by rule what the clock has reached.
 
-        Schedule it anew where it has been spoken of since.
+        Schedule it anew where it has been spoken of since. Says of how many incidents that writes records.
         """
         held = self._held.get(key)
         if held is None or desk.clock is None:
-            return
+            return 0
         due = packing.header(held)[0] if isinstance(held, bytes) else held.due
         if due > desk.clock:
             desk.schedule(key, due)
-        elif self._outlived(desk, held):
-            self._evict(desk, key)
-        else:
-            incident = packing.unpack(held) if isinstance(held, bytes) else held
-            self._held[key] = incident
-            desk.touched[incident.incident_id] = (incident, {INCIDENT})
+            return 0
+        if self._outlived(desk, held):
+            return self._evict(desk, key)
+        incident = packing.unpack(held) if isinstance(held, bytes) else held
+        self._held[key] = incident
+        desk.touched[incident.incident_id] = (incident, {INCIDENT})
+        return 1
 
     def _outlived(self, desk: Desk, held: Incident | bytes) -> bool:
         """Whether an incident's state is past its time by the agency's clock, whatever was done about it."""
@@ -415,8 +454,12 @@ class Partition:
     def _evict_at(self, last_occurred: Micros, last_recorded: Micros) -> Micros:
         return max(last_occurred + self._layout.keep, last_recorded + SILENCE)
 
-    def _evict(self, desk: Desk, key: str) -> None:
-        """Let a state go; where the clock leapt over its closing by rule as well, that is written first."""
+    def _evict(self, desk: Desk, key: str) -> int:
+        """Let a state go; where the clock leapt over its closing by rule as well, that is written first.
+
+        Returns:
+            1 where it is, else 0.
+        """
         self._look(desk)
         held = self._held[key]
         ended = packing.header(held)[1] if isinstance(held, bytes) else held.ended
@@ -428,6 +471,7 @@ class Partition:
         del self._held[key]
         self._changes[key] = None
         self._count("evicted")
+        return 0 if ended else 1
 
     # Records
 
@@ -441,20 +485,24 @@ class Partition:
         to = keys.agency_partition(agency.id, layout.result_partitions)
         incidents = self._out.setdefault((layout.incidents, to), [])
         responses = self._out.setdefault((layout.responses, to), [])
+        encounters = self._out.setdefault((layout.encounters, to), [])
         encode = records.encode
-        before = len(incidents) + len(responses)
+        before = len(incidents) + len(responses) + len(encounters)
         for incident, units in touched.values():
             emitted = emit(incident, agency, desk.clock, self._partition, units)
             for name, record in emitted.responses:
                 responses.append((name.encode(), encode(record)))
-            incidents.append((emitted.key.encode(), encode(emitted.incident)))
+            key = emitted.key.encode()
+            incidents.append((key, encode(emitted.incident)))
+            if emitted.encounter is not None:
+                encounters.append((key, encode(emitted.encounter)))
             incident.emitted = emitted.counts
             incident.shared = emitted.shared
             if incident.sent_to or emitted.named:
                 self._forward(incident)
             self._keep(desk, emitted.key, incident, emitted)
         touched.clear()
-        self._count("records_out", len(incidents) + len(responses) - before)
+        self._count("records_out", len(incidents) + len(responses) + len(encounters) - before)
 
     def _tell_breaches(self, desk: Desk) -> None:
         """Write the breaches that changed, and the states that remember them unless they are written anyway.
@@ -552,7 +600,8 @@ class Partition:
         )
         pair = (keys.clock_key(agency_id, self._partition).encode(), records.encode(record))
         to = keys.agency_partition(agency_id, layout.result_partitions)
-        for topic in (layout.responses, layout.incidents, layout.breaches):
+        topics = (layout.responses, layout.incidents, layout.breaches)
+        for topic in (*topics, layout.encounters) if desk.agency.mediation else topics:
             self._out.setdefault((topic, to), []).append(pair)
 
     # Sends

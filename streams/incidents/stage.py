@@ -51,6 +51,8 @@ def stage(
         keep=settings.evict_after_days * DAY,
         silent_below=silent_below or {},
         worker=worker,
+        encounters=name("encounters"),
+        place_key=settings.place_key.get_secret_value(),
     )
     return Stage(
         name=NAME,

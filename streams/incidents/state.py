@@ -22,6 +22,9 @@ EARLIEST = -(1 << 62)
 INCIDENT = ""
 """Stands for the unit where the incident itself is meant."""
 
+DESK = "what the mediation desk says, under the name of a unit that no event can have"
+"""Stands for the unit where the mediation desk is meant. An identifier has 64 characters at most."""
+
 NEVER = 1 << 62
 """Later than any instant."""
 

@@ -205,9 +205,17 @@ class Owner:
                 packed = self._pack(self.logic.apply(batch))
                 self.positions[batch.topic] = batch.end
                 self.records += len(batch)
+                while rest := self._pack(self.logic.rest()):
+                    await self._outbox.put(_Item(packed, None))
+                    packed = rest
+                    self.alive_at = time.monotonic()
+                    await asyncio.sleep(0)
                 # Faust's event and message form a cycle: the values are not kept until the collector comes.
                 batch.values, batch.keys, batch.offsets = [], [], ()
                 await self._outbox.put(_Item(packed, event))
+                # Batches that wait are joined one after the other, and nothing is sent meanwhile: alive all
+                # the same. Where sending hangs, the outbox fills and this stands still.
+                self.alive_at = time.monotonic()
         except Exception as exc:
             self._end(exc, f"joining {batch.topic} partition {batch.partition} from offset {batch.begin}")
 

@@ -20,6 +20,8 @@ from schemas import keys, records
 from schemas.agency import Agency
 from schemas.records import (
     BreachRecord,
+    DiversionRecord,
+    EncounterRecord,
     FigureRecord,
     HealthRecord,
     IncidentRecord,
@@ -36,6 +38,8 @@ from streams.stage import Headers, Logic, RecordBatch, Send
 EVENTS, RESPONSES, INCIDENTS = "incident.events", "responses.g1", "incidents.g1"
 BREACHES = "breaches.g1"
 CHANGELOG, HEALTH, DEAD = "incidents.changelog.g1", "health.g1", "dead.letters"
+ENCOUNTERS, PLACE_KEY = "encounters.g1", "a secret of the tests"
+READ_BY_TWO = (RESPONSES, INCIDENTS, ENCOUNTERS)
 FIGURES, HISTORY, UNITS = "figures.g1", "figures.history.g1", "units.g1"
 
 LONG_AFTER_MS = 4_102_444_800_000
@@ -44,7 +48,10 @@ LONG_AFTER_MS = 4_102_444_800_000
 Where nothing else is said, events are appended then, so that none lies in the future.
 """
 
+DIVERSION = "/diversion/-/"
+
 Record = ResponseRecord | IncidentRecord
+AnyRecord = Record | EncounterRecord
 Event = Mapping[str, Any]
 TIMES = ("occurred_at", "recorded_at", "was", "time")
 
@@ -78,6 +85,7 @@ class Plan:
         gaps: whether offsets have holes, as transaction markers make them.
         tick_every: batches of stage two between ticks.
         last_first: whether the last partition takes its turn first.
+        at_once: how many incidents a clock closes by rule at one go.
     """
 
     partitions: int = 1
@@ -89,6 +97,7 @@ class Plan:
     gaps: bool = False
     tick_every: int = 1_000_000
     last_first: bool = False
+    at_once: int = 5_000
 
 
 class Kept(NamedTuple):
@@ -173,9 +182,19 @@ class Floor:
             self.plan.partitions,
             self.plan.result_partitions,
             keep,
+            encounters=ENCOUNTERS,
+            place_key=PLACE_KEY,
+            at_once=self.plan.at_once,
         )
         self._two_layout = AgencyLayout(
-            RESPONSES, INCIDENTS, FIGURES, HISTORY, UNITS, HEALTH, self.plan.result_partitions
+            RESPONSES,
+            INCIDENTS,
+            FIGURES,
+            HISTORY,
+            UNITS,
+            HEALTH,
+            self.plan.result_partitions,
+            encounters=ENCOUNTERS,
         )
         self.one = [self._start_one(p) for p in range(self.plan.partitions)]
         self._read = [0] * self.plan.partitions
@@ -253,6 +272,8 @@ class Floor:
         again = self.batches[0] in self.plan.restart_after
         self.batches[0] += 1
         self._keep(self.one[partition].apply(batch), committed=not lost)
+        while rest := list(self.one[partition].rest()):
+            self._keep(rest, committed=not lost)
         if lost or again:
             self.restart_one(partition)
         else:
@@ -274,7 +295,7 @@ class Floor:
     def restart_two(self, partition: int = 0) -> None:
         """Start a partition of stage two anew: it reads its result topics whole, then its own figures."""
         logic = self._start_two(partition)
-        for topic in (RESPONSES, INCIDENTS, FIGURES):
+        for topic in (*READ_BY_TWO, FIGURES):
             kept = [kept for kept in self.log(topic, partition).kept if kept.committed]
             latest = {k.key: k.offset for k in kept} if self.plan.compacted else {}
             for each in kept:
@@ -288,7 +309,7 @@ class Floor:
         """Let stage two read the results to their ends, and tick."""
         for partition in range(self.plan.result_partitions):
             while self._behind(partition):
-                for topic in (RESPONSES, INCIDENTS):
+                for topic in READ_BY_TWO:
                     self._step_two(topic, partition, next(self.sizes[1]))
             self.tick_two(partition)
 
@@ -300,7 +321,7 @@ class Floor:
     def _behind(self, partition: int) -> bool:
         return any(
             self._read_two.get((topic, partition), 0) < self.log(topic, partition).end
-            for topic in (RESPONSES, INCIDENTS)
+            for topic in READ_BY_TWO
         )
 
     def _step_two(self, topic: str, partition: int, size: int) -> None:
@@ -380,9 +401,26 @@ class Floor:
                 found[key] = record
         return found
 
+    def encounters(self) -> dict[str, EncounterRecord]:
+        """The final encounters by incident id, void ones left out."""
+        found: dict[str, EncounterRecord] = {}
+        for kept in self.committed(ENCOUNTERS):
+            assert kept.value is not None
+            record = records.decode_result(kept.value)
+            if not isinstance(record, EncounterRecord):
+                continue
+            known = found.get(record.incident_id)
+            if known is None or record.revision >= known.revision:
+                found[record.incident_id] = record
+        return {name: record for name, record in sorted(found.items()) if record.state != "void"}
+
     def comparable_records(self) -> dict[str, bytes]:
-        """The final records as bytes, without what says how they came about: revision and source."""
-        return {key: comparable(record) for key, record in sorted(self.records().items())}
+        """The final records as bytes, without what says how they came about: revision and source.
+
+        Encounters among them.
+        """
+        found = {key: comparable(record) for key, record in sorted(self.records().items())}
+        return found | {f"encounter {key}": comparable(record) for key, record in self.encounters().items()}
 
     def figures(self) -> dict[str, FigureRecord]:
         """What stands in ``figures``: the last of each series, tombstones applied.
@@ -390,22 +428,32 @@ class Floor:
         Lets stage two read on first, where it has not.
         """
         self.catch_up()
-        found: dict[str, FigureRecord] = {}
-        for kept in self.committed(FIGURES):
-            if kept.value is None:
-                found.pop(kept.key.decode(), None)
-            else:
-                found[kept.key.decode()] = records.decode_figure(kept.value)
-        return found
+        return {s: records.decode_figure(value) for s, value in self._standing() if DIVERSION not in s}
+
+    def diversion(self) -> dict[str, DiversionRecord]:
+        """The diversion figures that stand in ``figures``, by ``window/by/group``."""
+        self.catch_up()
+        found = ((s, records.decode_diversion(value)) for s, value in self._standing() if DIVERSION in s)
+        return {s.split(DIVERSION)[1]: figure for s, figure in found}
+
+    def _standing(self) -> Iterator[tuple[str, bytes]]:
+        last = {kept.key.decode(): kept.value for kept in self.committed(FIGURES)}
+        return ((series, value) for series, value in last.items() if value is not None)
 
     def comparable_figures(self) -> dict[str, bytes]:
         """What stands in ``figures`` as bytes, without when it was told and the histogram of the minute."""
-        return {series: comparable_figure(figure) for series, figure in sorted(self.figures().items())}
+        found = {series: comparable_figure(figure) for series, figure in sorted(self.figures().items())}
+        for series, figure in sorted(self.diversion().items()):
+            figure.as_of = 0
+            found[f"diversion {series}"] = records.encode(figure)
+        return found
 
     def history(self) -> list[FigureRecord]:
         """All figures as shown, in order."""
         return [
-            records.decode_figure(kept.value) for kept in self.committed(HISTORY) if kept.value is not None
+            records.decode_figure(kept.value)
+            for kept in self.committed(HISTORY)
+            if kept.value is not None and DIVERSION.encode() not in kept.key
         ]
 
     def units(self) -> dict[str, UnitRecord]:
@@ -426,7 +474,7 @@ class Floor:
         return records.decode_health(value)
 
 
-def comparable(record: Record) -> bytes:
+def comparable(record: AnyRecord) -> bytes:
     """A record's bytes without its revision and source: those say how it came about."""
     copy = records.decode_result(records.encode(record))
     assert not isinstance(copy, records.ClockRecord)
@@ -448,6 +496,7 @@ class Town:
     sources: tuple[str, ...] = ("cad",)
     zone: str = "America/Los_Angeles"
     rules: dict[str, Any] = field(default_factory=dict)
+    mediation: tuple[dict[str, Any], ...] = ()
 
     def agency(self, agency_id: str = "town") -> Agency:
         """The agency."""
@@ -458,6 +507,7 @@ class Town:
                 "time_zone": self.zone,
                 "sources": [{"id": source} for source in self.sources],
                 "rules": [{"effective_from": "2000-01-01", "targets": NFPA, **self.rules}],
+                "mediation": list(self.mediation),
             }
         )
 

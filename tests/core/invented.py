@@ -245,6 +245,7 @@ plans = st.builds(
     gaps=st.booleans(),
     tick_every=st.sampled_from((1, 3, 1_000_000)),
     last_first=st.booleans(),
+    at_once=st.sampled_from((1, 2, 5_000)),
 )
 
 

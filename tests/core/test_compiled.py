@@ -35,7 +35,7 @@ def test_compiled_it_gives_the_golden_week_and_every_example(tmp_path: Path) -> 
     _python("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, folder=folder)
     manifest = folder / compiled.MANIFEST
     written = manifest.read_text()
-    others = ("state.py", "breaches/watch.py")
+    others = ("state.py", "breaches/watch.py", "mediation/encounter.py")
     for source in ("schemas/times.py", *(f"streams/incidents/{name}" for name in ("emit.py", *others))):
         manifest.write_text(written.replace(compiled.fingerprint(CORE)[source], "0" * 64))
         assert _python("-c", WHERE, folder=folder).strip().endswith(".py"), source

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from math import prod
 
 from schemas.definitions import EDITION
-from schemas.series import CALENDAR, ROLLING
-from schemas.vocabulary import MODES, UNIT_MILESTONES, DeadLetterReason, Standing, Withdrawal
+from schemas.series import CALENDAR, DIVERSION_PERIODS, ROLLING
+from schemas.vocabulary import MODES, OUTCOMES, UNIT_MILESTONES, DeadLetterReason, Standing, Withdrawal
 from sinks.prometheus.distribution import EDGES_S
 from sinks.prometheus.figures import BREAKDOWN_WINDOWS, PERCENTILES
-from sinks.prometheus.metrics import BREACHES, FIGURES, GROUPS, METRICS, Metric
+from sinks.prometheus.metrics import BREACHES, DIVERSION, FIGURES, GROUPS, METRICS, Metric
+from streams.agency.diversion.counting import COUNTS, FUNNEL
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an installation is like; of other groups 60 are generous (San Francisco's week has 38)."""
+    """What an installation is like; of other groups 60 are generous (San Francisco's week has 38).
+
+    ``mediating`` are the agencies with a mediation unit, ``calls`` the groups of their calls: initial types,
+    areas, hours and shifts.
+    """
 
     agencies: int = 1
     stations: int = 100
@@ -25,6 +30,8 @@ class Shape:
     partitions: int = 12
     topics: int = 4
     generations: int = 1
+    mediating: int = 0
+    calls: int = 100
 
 
 def bound(metric: Metric, shape: Shape) -> int:
@@ -34,13 +41,18 @@ def bound(metric: Metric, shape: Shape) -> int:
     windows = len(ROLLING) + len(CALENDAR)
     if metric in GROUPS:
         windows = len(BREAKDOWN_WINDOWS)
+    diversion = metric in DIVERSION
+    if diversion:
+        windows = (
+            len(BREAKDOWN_WINDOWS) if "group" in metric.labels else len(ROLLING) + len(DIVERSION_PERIODS)
+        )
     if "at_most" in metric.labels:
         windows = 1
     sizes = {
-        "agency": shape.agencies,
+        "agency": shape.mediating if diversion else shape.agencies,
         "interval": len(EDITION.intervals),
         "mode": modes,
-        "window": windows if figure else len(CALENDAR),
+        "window": windows if figure or diversion else len(CALENDAR),
         "percentile": len(PERCENTILES),
         # An interval has reasons of its own: no one has more than these.
         "reason": max(len(i.excluded) for i in EDITION.intervals.values()) + 2
@@ -53,7 +65,12 @@ def bound(metric: Metric, shape: Shape) -> int:
         "standing": len(Standing),
         "at_most": len(EDGES_S) + 1,
         "by": 1,
-        "group": shape.stations + shape.others,
+        "group": shape.calls if diversion else shape.stations + shape.others,
+        "formula": len(EDITION.formulas),
+        "set": len(COUNTS),
+        "side": 2,
+        "step": len(FUNNEL),
+        "outcome": len(OUTCOMES),
         "status": 1 + len(UNIT_MILESTONES),
         "unit_type": shape.unit_types,
         "class": shape.targets,

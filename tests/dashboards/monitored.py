@@ -1,4 +1,7 @@
-"""The whole chain, real: Kafka, workers, exporter and Prometheus, filled with the week that ships."""
+"""The whole chain, real: Kafka, workers, exporter and Prometheus, filled with the week that ships.
+
+Beside it stands the simulated city with a mediation unit.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,14 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.kit import Pipeline, pipeline
+from tests.pipeline.kit import ROOT, Pipeline, pipeline
 
 WAIT_S = 300.0
 """Generous: others may use the machine."""
-DEMO = {"agency": "sffd", "mode": "EMERGENT", "window": "24h", "interval": "turnout", "station": ".*"}
+DEMO = {
+    "agency": "sffd", "mode": "EMERGENT", "window": "24h", "interval": "turnout", "station": ".*",
+    "mediating": "dayton-sim", "diversion_window": "30d",
+}  # fmt: skip
 """What the variables of the dashboards stand at."""
 
 
@@ -176,9 +182,11 @@ def _say_of_now(made: Pipeline) -> None:
 def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
     """The week replayed, moved so that it ends now, the clock running on while the test asks."""
     with ExitStack() as opened:
-        made = opened.enter_context(pipeline(folder, partitions=2, agencies=("sffd",)))
+        files = {"dayton-sim": (ROOT / "deploy" / "agencies" / "dayton-sim.toml").read_text()}
+        made = opened.enter_context(pipeline(folder, partitions=2, agencies=("sffd",), files=files))
         target = opened.enter_context(exported(made))
         asked = opened.enter_context(prometheus(folder, target))
+        made.ok("simulate", "mediation", "--days", "10", "--background", "10")
         words = ["replay", "--profile", "sffd", "--speed", speed, "--shift-to-now"]
         words += ["--clock-step", "1d" if speed == "max" else "1h"]
         with (folder / "replay.log").open("wb") as log:
@@ -192,15 +200,16 @@ def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
         try:
             asked.eventually('sum(watchroom_events_arrived_total{stage="incidents"})', lambda v: v >= 64_000)
             asked.eventually(
-                'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="7d"}',
+                'watchroom_interval_measurements{agency="sffd",interval="turnout",mode="EMERGENT",window="7d"}',
                 lambda v: v > 4_000,
             )
             _say_of_now(made)
-            last_hour = 'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="1h"}'
-            asked.eventually(last_hour, lambda v: v > 0)
+            labels = 'agency="sffd",interval="turnout",mode="EMERGENT",window="1h"'
+            asked.eventually(f"watchroom_interval_measurements{{{labels}}}", lambda v: v > 0)
             asked.eventually("count(watchroom_interval_distribution_measurements)", lambda v: v > 0)
             asked.eventually("count(watchroom_breaches_ended)", lambda v: v > 0)
-            asked.eventually("count(watchroom_interval_by_group_seconds)", lambda v: v > 100)
+            asked.eventually('count(watchroom_interval_by_group_seconds{agency="sffd"})', lambda v: v > 100)
+            asked.eventually('watchroom_diversion_arrival_seconds{window="30d"}', lambda v: v > 0)
             yield Demo(made, asked, target)
         finally:
             replay.terminate()

@@ -69,11 +69,21 @@ def test_annotations_are_understood_and_a_deployment_shows(running: Demo) -> Non
 def test_a_panel_shows_what_the_command_says(running: Demo) -> None:
     """The headline of the dashboard is the figure of `watchroom figures`, over a window that stands still."""
     said = running.pipeline.ok(
-        "figures", "--json", "--interval", "turnout", "--mode", "EMERGENT", "--window", "30d"
+        "figures",
+        "--json",
+        "--agency",
+        "sffd",
+        "--interval",
+        "turnout",
+        "--mode",
+        "EMERGENT",
+        "--window",
+        "30d",
     )
     (figure,) = [json.loads(line) for line in said.splitlines()]
-    p90 = 'watchroom_interval_seconds{interval="turnout",mode="EMERGENT",window="30d",percentile="90"}'
-    n = 'watchroom_interval_measurements{interval="turnout",mode="EMERGENT",window="30d"}'
+    labels = 'agency="sffd",interval="turnout",mode="EMERGENT",window="30d"'
+    p90 = f'watchroom_interval_seconds{{{labels},percentile="90"}}'
+    n = f"watchroom_interval_measurements{{{labels}}}"
 
     assert running.prometheus.one(p90) == figure["p90"]
     assert running.prometheus.one(n) == figure["n"] > 4_000
@@ -109,7 +119,8 @@ def test_labels_are_few(running: Demo) -> None:
             "count by (by) (count by (by, group) (watchroom_interval_by_group_measurements))"
         )
     }
-    shape = Shape(stations=groups["station_area"], others=sum(groups.values()) - groups["station_area"])
+    stations, every = groups["station_area"], sum(groups.values())
+    shape = Shape(agencies=2, stations=stations, others=every - stations, mediating=1)
     print(json.dumps({"counts": counts, "groups": groups}, sort_keys=True))
 
     for name, count in counts.items():

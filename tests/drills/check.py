@@ -2,7 +2,9 @@
 
 The reference computes from the events that stand in Kafka's log, read record by record by a plain client,
 without anything of ``streams``: ``tests/reference/join.py`` says what each incident and response is,
-``tests/core/naive.py`` what each figure is. What is found is what stands in the result topics.
+``tests/core/naive.py`` what each figure is. What is found is what stands in the result topics. Of the
+simulated city ``tests/drills/undisturbed.py`` says what both stages make of the same events where nothing
+breaks.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from schemas.topics import DEAD_LETTERS, EVENTS
 from tests.core import naive
 from tests.core.against import differences
 from tests.core.driver import Floor
+from tests.drills import undisturbed
 from tests.drills.house import RESULTS, House
-from tests.drills.load import Load
+from tests.drills.load import MEDIATED, Load
 from tests.drills.reading import everything
 from tests.pipeline.plain import Raw
 from tests.reference import join
@@ -70,6 +73,7 @@ class Said(NamedTuple):
         lines: the same as text, with partition and offset.
         arrived: how many events there are, those that are none among them.
         bad: offset to reason, by partition.
+        mediated: key and value of what the simulated city's events are, in the order of the log.
     """
 
     events: dict[str, dict[str, list[Event]]]
@@ -77,6 +81,7 @@ class Said(NamedTuple):
     arrived: int
     bad: dict[tuple[int, int], tuple[str, bytes]]
     values: set[bytes]
+    mediated: list[tuple[str, bytes]] = []  # noqa: RUF012 - a named tuple's default, never changed
 
 
 def said_in(log: Iterable[Raw], load: Load) -> Said:
@@ -85,6 +90,7 @@ def said_in(log: Iterable[Raw], load: Load) -> Said:
     lines: dict[tuple[str, str], list[str]] = {}
     bad: dict[tuple[int, int], tuple[str, bytes]] = {}
     values: set[bytes] = set()
+    mediated: list[tuple[str, bytes]] = []
     arrived = 0
     for raw in log:
         value = raw.value or b""
@@ -99,9 +105,12 @@ def said_in(log: Iterable[Raw], load: Load) -> Said:
         arrived += 1
         values.add(value)
         agency, incident = body["agency_id"], body["incident_id"]
+        if agency == MEDIATED:
+            mediated.append((incident_key(agency, incident), value))
+            continue
         events[agency].setdefault(incident, []).append(as_reference(body))
         lines.setdefault((agency, incident), []).append(f"{raw.partition}/{raw.offset} {value.decode()}")
-    return Said(events, lines, arrived, bad, values)
+    return Said(events, lines, arrived, bad, values, mediated)
 
 
 def as_reference(body: Mapping[str, Any]) -> Event:
@@ -177,11 +186,15 @@ def judge(house: House, load: Load, health: Mapping[str, Any], clocks: Mapping[s
     raws = {topic: house.plain.log(topic) for topic in RESULTS}
     for topic in RESULTS:
         found += revisions(topic, raws[topic], house.broker.bootstrap, compared)
-    best = best_of(raw for topic in RESULTS for raw in raws[topic])
+    best = best_of(raw for topic in RESULTS[:2] for raw in raws[topic])
     last = house.plain.last("figures.g1")
     for agency in load.agencies:
         found += of_records(agency, said, best, clocks[agency], compared)
         found += of_figures(agencies[agency], best, last, clocks[agency], compared)
+    if load.mediated_end:
+        wanted = undisturbed.answer(agencies[MEDIATED], said.mediated, load.mediated_end)
+        there = undisturbed.found(MEDIATED, (raw for topic in RESULTS for raw in raws[topic]), last)
+        found += of_both_halves(wanted, there, compared)
     return Verdict(compared, found)
 
 
@@ -309,6 +322,18 @@ def _final(
     for series, figure in figures.items():
         if figure.final != (figure.window in final):
             yield Difference(f"figure {series}", f"final {figure.window in final} wanted, got {figure.final}")
+
+
+def of_both_halves(
+    wanted: Mapping[str, bytes], there: Mapping[str, bytes], compared: Counter[str]
+) -> Iterator[Difference]:
+    """Everything of the simulated city against what is said of it where nothing breaks, byte by byte."""
+    compared["records and figures of both halves"] += len(wanted)
+    compared["encounters"] += sum(name.startswith("encounter ") for name in wanted)
+    compared["figures of diversion"] += sum(name.startswith("diversion ") for name in wanted)
+    for name in sorted(wanted.keys() | there.keys()):
+        if wanted.get(name) != there.get(name):
+            yield Difference(f"{MEDIATED}: {name}", f"{wanted.get(name)!r} wanted, got {there.get(name)!r}")
 
 
 # -- counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -19,7 +20,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from schemas.settings import Settings, load_settings
 from schemas.topics import EVENTS, TOPICS, topic_name
+from tests.core.driver import PLACE_KEY
 from tests.drills import rigged
+from tests.drills.load import MEDIATED
 from tests.drills.proxy import Proxy, free_ports, second_listener
 from tests.pipeline.kit import ROOT
 from tests.pipeline.plain import Plain, Record, plain
@@ -29,7 +32,7 @@ from watchroom.running import Process
 from watchroom.supervisor import Supervisor
 
 STAGES = ("incidents", "agency")
-RESULTS = ("responses.g1", "incidents.g1")
+RESULTS = ("responses.g1", "incidents.g1", "encounters.g1")
 CHANGELOG = topic_name("incidents.changelog", 1)
 WRITTEN = tuple(topic_name(name, 1) for name, topic in TOPICS.items() if topic.generational)
 """What the workers write."""
@@ -286,8 +289,9 @@ def start_broker(folder: Path, before: Broker | None, proxy: Proxy) -> Broker:
 
 
 def write_agencies(folder: Path, agencies: Sequence[str]) -> None:
-    """San Francisco's file under other names."""
+    """San Francisco's file under other names, and the simulated city's as it is."""
     folder.mkdir(parents=True)
+    shutil.copy(_SFFD.with_name(f"{MEDIATED}.toml"), folder)
     for agency in agencies:
         text = re.sub(r'^id = "sffd"', f'id = "{agency}"', _SFFD.read_text(), flags=re.MULTILINE)
         (folder / f"{agency}.toml").write_text(text)
@@ -309,6 +313,7 @@ def house(folder: Path, agencies: Sequence[str], *, partitions: int = 6, workers
             agencies_dir=folder / "agencies",
             partitions=partitions,
             result_partitions=partitions,
+            place_key=PLACE_KEY,
         )
         with plain(broker.bootstrap) as reader:
             told: list[str] = []

@@ -1,7 +1,8 @@
 """What goes in: San Francisco's week and a second city, as untidy as dispatch is, from a seed.
 
 Events come late, come twice, are corrected; incidents are merged, and some of the merges undone; and a few
-records are none. Each city has its clocks, so that incidents are closed by rule while things break.
+records are none. Each city has its clocks, so that incidents are closed by rule while things break. A third
+city is simulated and has a mediation unit: both halves of its incidents come late and twice as well.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from heapq import merge
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from schemas.agency import load_agency
 from schemas.events import ClockEvent
 from schemas.times import DAY, HOUR, MINUTE, SECOND, Micros, iso, moment, parse
-from tests.pipeline.kit import Item, events_of, taken
+from sources.mediation_city.calls import CAD, DESK
+from sources.mediation_city.city import Plan, stream
+from tests.pipeline.kit import ROOT, Item, events_of, taken
 
 LATE, LATE_MAX = 0.10, 3 * HOUR
 TWICE = 0.05
@@ -57,14 +62,50 @@ class City(NamedTuple):
     chance: int
 
 
+class Mediated(NamedTuple):
+    """The simulated city with a mediation unit.
+
+    Attributes:
+        days: so many local days from ``START`` on, and so many percent of its police and fire calls.
+        chance: seed of the city and of its untidiness.
+    """
+
+    days: int
+    background_percent: int
+    chance: int
+
+
+MEDIATED = "dayton-sim"
+START = date(2024, 6, 4)
+"""A Tuesday: the unit works on weekdays."""
+
+
 @dataclass(frozen=True)
 class Load:
-    """All that goes in, in order, and what is known of it."""
+    """All that goes in, in order, and what is known of it.
+
+    Attributes:
+        agencies: those that ``tests/reference`` judges, and the clock of each at the end.
+        mediated_end: the simulated city's clock at the end; 0 where it has no part.
+    """
 
     items: list[Item]
     bad: dict[bytes, str]
     agencies: tuple[str, ...]
     end: Micros
+    mediated_end: Micros = 0
+
+    def later(self, by: Micros, more: Iterable[Item]) -> Load:
+        """The same with more said, and clocks that have gone on."""
+        mediated_end = self.mediated_end + by if self.mediated_end else 0
+        return replace(self, items=[*self.items, *more], end=self.end + by, mediated_end=mediated_end)
+
+    def last_clocks(self) -> list[Item]:
+        """Of every source the clock at the end."""
+        found: list[Item] = [clock(agency, self.end) for agency in self.agencies]
+        if self.mediated_end:
+            found += [clock(MEDIATED, self.mediated_end, source) for source in (CAD, DESK)]
+        return found
 
 
 class _Said(NamedTuple):
@@ -148,30 +189,58 @@ def _city(path: Path, city: City) -> list[_Said]:
     said = []
     for number, body in enumerate(bodies):
         at = parse(body.get("recorded_at", body["occurred_at"]))
-        late = chance.randrange(LATE_MAX) if chance.random() < LATE else 0
-        key, value = f"{city.agency}/{body['incident_id']}", json.dumps(body).encode()
-        said.append(_Said(at + late, number, key, value))
+        said.append(_Said(at, number, f"{city.agency}/{body['incident_id']}", json.dumps(body).encode()))
+    return _untidy(said, chance)
+
+
+def _untidy(said: Iterable[_Said], chance: random.Random) -> list[_Said]:
+    """Some of it late, some of it twice, in the order in which it is said then."""
+    found = []
+    for one in said:
+        late = one.at + (chance.randrange(LATE_MAX) if chance.random() < LATE else 0)
+        found.append(one._replace(at=late))
         if chance.random() < TWICE:
-            said.append(_Said(at + late + chance.randrange(LATE_MAX), number, key, value))
-    return sorted(said)
+            found.append(one._replace(at=late + chance.randrange(LATE_MAX)))
+    return sorted(found)
 
 
-def _clocked(city: City, said: list[_Said], step: Micros) -> Iterator[tuple[Micros, int, Item]]:
-    """Clocks among the events, none at the end: that is the load's."""
+def _mediated(city: Mediated) -> list[_Said]:
+    """What both halves of the simulated city say."""
+    agency = load_agency(ROOT / "deploy" / "agencies" / f"{MEDIATED}.toml")
+    plan = Plan(agency, START, city.days, city.chance, background_percent=city.background_percent)
+    said = [_Said(one.at, number, one.key, one.value) for number, one in enumerate(stream(plan)) if one.key]
+    return _untidy(said, random.Random(f"mediated {city.chance}"))
+
+
+def _clocked(
+    agency: str, sources: Iterable[str], said: list[_Said], step: Micros, since: Micros
+) -> Iterator[tuple[Micros, int, Item]]:
+    """Clocks among the events, none at the end: that is the load's.
+
+    Each comes with when it is said, as if the first event were at ``since``.
+    """
+    shift = since - said[0].at
     reached = said[0].at // step
     for one in said:
         while one.at // step > reached:
             reached += 1
-            yield reached * step, 0, clock(city.agency, reached * step)
-        yield one.at, 1, (one.key, one.value)
+            for source in sources:
+                yield reached * step + shift, 0, clock(agency, reached * step, source)
+        yield one.at + shift, 1, (one.key, one.value)
 
 
-def clock(agency: str, at: Micros) -> ClockEvent:
-    """A clock of the export."""
-    return ClockEvent(agency_id=agency, source_id="export", time=moment(at))
+def clock(agency: str, at: Micros, source: str = "export") -> ClockEvent:
+    """A clock, of the export if nothing else is said."""
+    return ClockEvent(agency_id=agency, source_id=source, time=moment(at))
 
 
-def load(path: Path, cities: Iterable[City], seed: int, step: Micros = HOUR) -> Load:
+def _end(said: list[_Said]) -> Micros:
+    return said[-1].at // DAY * DAY + DAY + END
+
+
+def load(
+    path: Path, cities: Iterable[City], seed: int, step: Micros = HOUR, mediated: Mediated | None = None
+) -> Load:
     """Everything that goes in.
 
     Args:
@@ -179,10 +248,17 @@ def load(path: Path, cities: Iterable[City], seed: int, step: Micros = HOUR) -> 
         cities: whose agencies' files must be there.
         seed: of the records that are none, and where they stand.
         step: between clocks.
+        mediated: the simulated city, if it has a part; what it says is laid over what the others say.
     """
     cities, chance = tuple(cities), random.Random(f"bad {seed}")
     spoken = [_city(path, city) for city in cities]
-    streams = [_clocked(city, said, step) for city, said in zip(cities, spoken, strict=True)]
+    streams = [
+        _clocked(city.agency, ("export",), said, step, said[0].at)
+        for city, said in zip(cities, spoken, strict=True)
+    ]
+    simulated = _mediated(mediated) if mediated is not None else []
+    if simulated:
+        streams.append(_clocked(MEDIATED, (CAD, DESK), simulated, step, spoken[0][0].at))
     items: list[Item] = []
     bad: dict[bytes, str] = {}
     for _, _, item in merge(*streams, key=lambda one: one[:2]):
@@ -192,27 +268,28 @@ def load(path: Path, cities: Iterable[City], seed: int, step: Micros = HOUR) -> 
             value = REASONS[reason].replace(b"%d", b"%d" % len(bad))
             bad[value] = reason
             items.append((f"nobody/{len(bad)}", value))
-    end = max(said[-1].at for said in spoken) // DAY * DAY + DAY + END
-    items += [clock(city.agency, end) for city in cities]
-    return Load(items, bad, tuple(city.agency for city in cities), end)
+    agencies, end = tuple(city.agency for city in cities), max(map(_end, spoken))
+    made = Load(items, bad, agencies, end, _end(simulated) if simulated else 0)
+    return made.later(0, made.last_clocks())
 
 
 def last_words(load_: Load) -> list[Item]:
     """One more event about every incident, so that every state is read back and its records written anew."""
-    of: dict[str, tuple[str, str]] = {}
+    of: dict[str, tuple[str, str, str]] = {}
     for key, value in events_of(load_.items):
         if value not in load_.bad:
             body = json.loads(value)
-            of.setdefault(key, (body["agency_id"], body["incident_id"]))
+            of.setdefault(key, (body["agency_id"], body["incident_id"], body["source_id"]))
     said: list[Item] = []
-    for key, (agency, incident) in of.items():
+    for key, (agency, incident, source) in of.items():
+        end = load_.mediated_end if agency == MEDIATED else load_.end
         body = {
             "kind": "disposition",
             "event_id": "last-word",
             "agency_id": agency,
             "incident_id": incident,
-            "source_id": "export",
-            "occurred_at": iso(load_.end - END),
+            "source_id": source,
+            "occurred_at": iso(end - END),
             "disposition": "asked once more",
         }
         said.append((key, json.dumps(body).encode()))

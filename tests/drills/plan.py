@@ -32,6 +32,7 @@ class Form(NamedTuple):
         copies: of the file in the second city.
         rate: events a second, at most.
         clock_step: between clocks; each tells all breakdowns of every group, which costs.
+        mediated_days: days of the simulated city with a mediation unit.
         last: faults that come after all others, in this order.
     """
 
@@ -40,6 +41,7 @@ class Form(NamedTuple):
     copies: int
     rate: float
     clock_step: Micros
+    mediated_days: int
     last: tuple[str, ...] = ("logs_compacted",)
 
 
@@ -72,9 +74,10 @@ FORMS: Mapping[str, Form] = {
         2,
         200.0,
         HOUR,
+        1,
     ),
-    "day": Form(_ALL, ("2016-12-31 12:00", "2017-01-02 00:00"), 1, 200.0, 3 * HOUR),
-    "long": Form(_ALL, None, 2, 200.0, 6 * HOUR),
+    "day": Form(_ALL, ("2016-12-31 12:00", "2017-01-02 00:00"), 1, 200.0, 3 * HOUR, 2),
+    "long": Form(_ALL, None, 2, 200.0, 6 * HOUR, 8),
 }
 
 

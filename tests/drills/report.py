@@ -13,7 +13,8 @@ _HEAD = """# Drills
 
 Written by `python -m tests.drills`: a real Apache Kafka and real workers live through what is listed here
 while events go in, and at the end every record, figure and count is held against what `tests/reference`
-says of the same events without Kafka. The same seed gives the same plan.
+says of the same events without Kafka. The simulated city, whose incidents have a mediation half, is held
+against what the same stages say of its events where nothing breaks. The same seed gives the same plan.
 """
 
 

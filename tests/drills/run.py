@@ -19,11 +19,14 @@ from tests.drills.check import Verdict
 from tests.drills.faults import FAULTS
 from tests.drills.feeder import Feeder
 from tests.drills.house import Failed, House, house
-from tests.drills.load import END, City, Load, clock, last_words, load
+from tests.drills.load import END, MEDIATED, City, Load, Mediated, last_words, load
 from tests.drills.plan import FORMS, Plan, Step
 from tests.pipeline.kit import slice_of, week
 
 CITIES = ("sffd", "second")
+BACKGROUND_PERCENT = 20
+"""Of the simulated city's police and fire calls: what is looked at there is the other half."""
+
 _FED_S = 300.0
 
 
@@ -77,8 +80,10 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None], within_s: float = 
     form = FORMS[plan.form]
     path = week() if form.hours is None else slice_of(folder, *form.hours)
     cities = [City(CITIES[0], 1, plan.seed), City(CITIES[1], form.copies, plan.seed + 1)]
-    going_in = load(path, cities, plan.seed, form.clock_step)
-    say(f"{len(going_in.items):,} events and clocks of {', '.join(CITIES)}; {len(going_in.bad)} are none")
+    mediated = Mediated(form.mediated_days, BACKGROUND_PERCENT, plan.seed)
+    going_in = load(path, cities, plan.seed, form.clock_step, mediated)
+    every = ", ".join((*CITIES, MEDIATED))
+    say(f"{len(going_in.items):,} events and clocks of {every}; {len(going_in.bad)} are none")
     with house(folder, CITIES) as it, _reading_over_emptied_markers():
         try:
             _live_through(it, going_in, outcome, say, begun + within_s)
@@ -153,12 +158,11 @@ def _ask_once_more(it: House, going_in: Load, outcome: Outcome, say: Callable[[s
     it.wait(lambda: feeder.done, _FED_S, "every incident is spoken of")
     feeder.stop()
     # A later clock, so that the figures of that time are told.
-    later = going_in.end + END
-    final = Feeder(it.proxy.address, it.settings.partitions, [clock(a, later) for a in CITIES], 0)
+    everything = going_in.later(END, words)
+    final = Feeder(it.proxy.address, it.settings.partitions, everything.last_clocks(), 0)
     final.start()
     it.wait(lambda: final.done, _FED_S, "the last clock is written")
     final.stop()
-    everything = Load([*going_in.items, *words], going_in.bad, going_in.agencies, later)
     _judge(it, everything, "after compaction, recovery, and one more event about every incident", going_in,
            outcome, say)  # fmt: skip
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +32,7 @@ from watchroom.broker import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("incidents", "agency")
-RESULTS = ("responses.g1", "incidents.g1")
+RESULTS = ("responses.g1", "incidents.g1", "encounters.g1")
 WRITTEN = (*RESULTS, "figures.g1", "units.g1", "dead.letters")
 SETTLE_S = 180
 """Longest wait for a pipeline to read and commit all there is: generous, since others may use the machine."""
@@ -73,6 +73,8 @@ class Pipeline:
     plain: Plain
     partitions: int
     workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict)
+    """More settings, as the environment has them."""
 
     @property
     def bootstrap(self) -> str:
@@ -89,6 +91,7 @@ class Pipeline:
             "WATCHROOM_AGENCIES_DIR": str(self.folder / "agencies"),
             "WATCHROOM_PARTITIONS": str(self.partitions),
             "WATCHROOM_RESULT_PARTITIONS": str(min(4, self.partitions)),
+            **self.more,
         }
 
     # -- workers
@@ -272,12 +275,22 @@ async def _put(bootstrap: str, by: dict[int, list[tuple[bytes, bytes]]], *, one_
 
 
 @contextmanager
-def pipeline(folder: Path, *, partitions: int, agencies: Sequence[str]) -> Iterator[Pipeline]:
+def pipeline(
+    folder: Path,
+    *,
+    partitions: int,
+    agencies: Sequence[str],
+    files: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Pipeline]:
     """A pipeline with agencies' files of these names; each is San Francisco's under another name.
 
-    ``name:a,b`` gives an agency these sources instead of ``export``.
+    ``name:a,b`` gives an agency these sources instead of ``export``. ``files`` are agencies' files of their
+    own, by id; ``more`` are settings, as the environment has them.
     """
     (folder / "agencies").mkdir()
+    for agency, text in (files or {}).items():
+        (folder / "agencies" / f"{agency}.toml").write_text(text)
     for said in agencies:
         agency, _, sources = said.partition(":")
         text = _SFFD.read_text().replace('id = "sffd"', f'id = "{agency}"')
@@ -287,7 +300,7 @@ def pipeline(folder: Path, *, partitions: int, agencies: Sequence[str]) -> Itera
             text = head + listed + rest[rest.index("[[rules]]") :]
         (folder / "agencies" / f"{agency}.toml").write_text(text)
     with Broker.start(folder, heap_mb=384, wait_s=120) as broker, plain(broker.bootstrap) as reader:
-        made = Pipeline(folder, broker, reader, partitions)
+        made = Pipeline(folder, broker, reader, partitions, more=more or {})
         try:
             made.start()
             for stage in STAGES:

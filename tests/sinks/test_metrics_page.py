@@ -21,6 +21,7 @@ from sinks.prometheus.metrics import METRICS
 from sinks.prometheus.pipeline import PipelineBoard
 from sinks.prometheus.units import UnitBoard
 from sinks.reading import Generation
+from tests.sinks.diverting import month
 from tests.sinks.makings import AGENCIES, BREACH, HEALTH, TURNOUT, breach, figure, pair, unit
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
@@ -37,6 +38,8 @@ def full_samples() -> Iterator[Sample]:
         figure(window="5h"),
     ):
         boards.figures.take(*pair(one))
+    for told in month():
+        boards.figures.take(told.series, encode(told))
     boards.pipeline = PipelineBoard(1, boards.refusals)
     boards.pipeline.take("incidents/1", encode(HEALTH), 1_700_000_001_000)
     boards.pipeline.measure({("incident.events", 1): (0, 100), ("dead.letters", 0): (0, 3)})

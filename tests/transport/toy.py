@@ -162,6 +162,9 @@ class Counting:
             sends.append(Send(self.toy.output, partition, some, heads))
         return sends
 
+    def rest(self) -> list[Send]:
+        return []
+
     def tick(self) -> list[Send]:
         sends, self.unsaid = self.changed(self.unsaid) if self.unsaid else [], {}
         if self.told != self.seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from textwrap import TextWrapper
 
 import click
+from pydantic import SecretStr
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -25,6 +27,7 @@ from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import agency_named
 from watchroom.demonstration import Feed
 from watchroom.house import Plan, opened
+from watchroom.simulated_half import AGENCY, SimulatedHalf
 from watchroom.staying import READY_WITHIN_S, Interrupts, Notes, Stay, interrupts
 from watchroom.stopping import stop
 
@@ -53,7 +56,8 @@ def command(context: Context, speed: float, workers: int, stay: bool) -> None:
     """Watch San Francisco's New Year's Eve of 2016 run as if it were now, on a real Kafka.
 
     Starts a Kafka, the workers and the exporter in a folder of its own, which each start empties, replays the
-    evening in about a minute, and leaves the table on the screen.
+    evening in about a minute, and leaves the table on the screen. Then comes the other half, which is
+    simulated: the last 30 days of a city with a mediation unit, as a funnel and rates.
 
     \b
     Example:
@@ -78,6 +82,7 @@ def demo_settings(settings: Settings) -> Settings:
         "broker_port": 0,
         "exporter_port": 0,
         "agencies_dir": fields["agencies_dir"].default,
+        "place_key": SecretStr(secrets.token_hex(16)),  # nothing outlives this demo that it would have to fit
     }
     return settings.model_copy(update=changed)
 
@@ -114,6 +119,11 @@ def _run(settings: Settings, speed: float, workers: int, heard: Interrupts, *, s
         if heard.asked:
             raise KeyboardInterrupt
         show.leave_on_screen()
+        half = SimulatedHalf(house.settings.broker, agency_named(settings, AGENCY))
+        stack.callback(half.close)
+        notes("the other half is SIMULATED: a city of Dayton's size with a mediation unit, its last 30 days")
+        half.start()
+        half.show(lambda: _heeding(staying, heard))
         if stays:
             _stay(show, heard)
             return
@@ -275,6 +285,13 @@ class _Show:
         click.echo(_wrapped(f"\nThe count law {screen.law_in_words(self._staying.facts)}."))
         if notified := _notified(self.state_dir):
             click.echo(f"\n{notified}")
+
+
+def _heeding(staying: Stay, heard: Interrupts) -> None:
+    """One look while something else is waited for: workers that ended begin again, and Ctrl-C is heard."""
+    staying.step()
+    if heard.asked:
+        raise KeyboardInterrupt
 
 
 def _stay(show: _Show, heard: Interrupts) -> None:

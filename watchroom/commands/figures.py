@@ -24,11 +24,14 @@ from schemas.settings import Settings
 from schemas.vocabulary import MODES, UNKNOWN
 from sinks.figures import FIGURES, HEALTH, FigureTable, as_shown, live, why_none
 from sinks.reading import Reader, follow
+from sinks.terminal.diversion import json_line as json_line_of
+from sinks.terminal.diversion import rates_sheet
 from sinks.terminal.figures import Asked, Question, json_line, sheet
 from sinks.terminal.plain import Sheet, least_width, plain, rich
 from sinks.terminal.selection import ANY, Selection
 from sinks.terminal.words import instant_of
 from watchroom.cli import Context, pass_context
+from watchroom.diversion import chosen, options, read
 
 REDRAW_S = 0.25
 REPRINT_S = 1.0
@@ -72,7 +75,7 @@ def _window(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
     return value
 
 
-@click.command("figures")
+@click.group("figures", invoke_without_command=True, subcommand_metavar="[diversion]")
 @click.option(
     "--agency", "agency_ids", multiple=True, help="Only this agency (default: all that have figures)."
 )
@@ -136,7 +139,10 @@ def command(
       watchroom figures --watch
       watchroom figures --interval turnout --by station_area --window 24h
       watchroom figures --as-of 2017-01-03T18:00 --json
+      watchroom figures diversion
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     if groups and by == "all":
         raise click.UsageError("--group needs --by, as --by station_area --group 03")
     if (as_of is not None) + (shown is not None) + watch > 1:
@@ -286,3 +292,38 @@ def _cut(full: Sheet, room: int) -> Sheet:
     left = len(full.rows) - room
     said = f"{left} rows more than fit here; --interval and --window choose."
     return replace(full, rows=full.rows[:room], foot=(said, *full.foot))
+
+
+@command.command("diversion")
+@options(windows=("24h", "30d", "today", "month"), many=True)
+@pass_context
+def diversion(
+    context: Context,
+    /,
+    agency_id: str | None,
+    windows: tuple[str, ...],
+    by: str,
+    group: str | None,
+    for_public: bool,
+    as_json: bool,
+) -> None:
+    """Diversion rates of a mediation unit, each by its formula, with numerator and denominator.
+
+    `watchroom explain FORMULA` says what each means. A denominator of zero is no figure, not 0 %.
+
+    \b
+    Example:
+      watchroom figures diversion
+      watchroom figures diversion --window 30d --by type
+      watchroom figures diversion --window month --public --json
+    """
+    figures, agencies = read(context.settings)
+    found = chosen(figures, agency_id, windows, by, group, for_public=for_public)
+    if not found:
+        raise WatchroomError(f"no diversion figure of {agency_id or 'any agency'} for {', '.join(windows)}")
+    for agency, those in found.items():
+        if as_json:
+            for figure in those:
+                click.echo(json_line_of(figure, public=for_public))
+        else:
+            click.echo(plain(rates_sheet(those, agencies.get(agency), public=for_public)))

@@ -10,11 +10,14 @@ import click
 from schemas.errors import BadInput
 from schemas.times import Micros, moment
 from sources.inspection import INCIDENTS_COUNTED_MAX, Report, inspect
-from sources.profile import ROW_ORDER, Profile, find_profile, shipped_profiles
+from sources.profile import MEDIATION_ORDER, OF_MEDIATION, ROW_ORDER, Profile, find_profile, shipped_profiles
 from sources.progress import shown
 from watchroom.commands.replay import file_or_sample
 
 _VALUES_SHOWN = 6
+
+
+_ORDER = (*ROW_ORDER, *(f"{OF_MEDIATION}{name}" for name in MEDIATION_ORDER))
 
 
 @click.group("profile")
@@ -87,10 +90,11 @@ def _counts(report: Report, profile: Profile) -> None:
         click.echo(
             f"from {_local(report.first, profile)} to {_local(report.last, profile)}, {profile.time_zone}"
         )
-    click.echo("\nMilestones         rows with it    without")
+    width = max(map(len, [*report.milestones, "enroute_to_hospital"]))
+    click.echo(f"\n{'Milestones':<{width - 1}} rows with it    without")
     missing = report.missing()
-    for name in sorted(report.milestones, key=ROW_ORDER.index):
-        click.echo(f"  {name:<19} {report.milestones[name]:>9,} {missing[name]:>10,}")
+    for name in sorted(report.milestones, key=_ORDER.index):
+        click.echo(f"  {name:<{width}} {report.milestones[name]:>9,} {missing[name]:>10,}")
 
 
 def _values(report: Report) -> None:

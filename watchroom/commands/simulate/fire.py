@@ -1,4 +1,4 @@
-"""``watchroom simulate``: a synthetic city's events, into Kafka or a file."""
+"""``watchroom simulate fire``: a synthetic city's fire and EMS calls, into Kafka or a file."""
 
 from __future__ import annotations
 
@@ -28,17 +28,7 @@ DAYS_MAX = 36_525
 INCIDENTS_MAX = 1_000_000
 
 
-@click.group("simulate")
-def command() -> None:
-    """Invent a city's events: for trials, drills and benchmarks, marked as simulated in every event.
-
-    \b
-    Example:
-      watchroom simulate fire --incidents-per-day 445 --days 7 --seed 1
-    """
-
-
-@command.command("fire")
+@click.command("fire")
 @click.option("--agency", "agency_id", default="simcity", show_default=True, help="Agency to speak as.")
 @click.option(
     "--source", "source_id", metavar="ID", help="Source to speak for. [default: the agency's only one]"
@@ -73,7 +63,7 @@ def command() -> None:
     "--stations", type=click.IntRange(0, 10_000), default=0, help="Stations. [default: San Francisco's 46]"
 )
 @pass_context
-def fire(
+def command(
     context: Context,
     /,
     agency_id: str,

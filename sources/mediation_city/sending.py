@@ -1,0 +1,195 @@
+"""A simulated city sent: to Kafka, or as JSON Lines that ``watchroom send`` takes; all at once, or live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from schemas.errors import Refused
+from schemas.events import ClockEvent, to_json
+from schemas.times import DAY, SECOND, Micros, iso, moment
+from sources.mediation_city.calls import CAD, DESK
+from sources.mediation_city.city import Item, Plan, stream
+from sources.replay import Progress, Report, Time
+from sources.stopping import Stop
+from sources.writer import Sink
+
+_SLICE_S = 0.1
+_REPORT_EVERY = 2_000
+
+
+class Out(Protocol):
+    """Where a simulation goes."""
+
+    def event(self, key: str, value: bytes) -> None:
+        """Take an event."""
+
+    def clocks(self, time: Micros) -> None:
+        """Take the clocks of both sources."""
+
+    def flush(self) -> None:
+        """Wait until all is where it should be."""
+
+
+class ToSink:
+    """To Kafka."""
+
+    def __init__(self, sink: Sink, agency_id: str) -> None:
+        self._sink = sink
+        self._agency_id = agency_id
+
+    def event(self, key: str, value: bytes) -> None:
+        """Send it under its incident's key."""
+        self._sink.send(key, value)
+
+    def clocks(self, time: Micros) -> None:
+        """Send both to every partition."""
+        for source in (CAD, DESK):
+            self._sink.clock(self._agency_id, source, time)
+
+    def flush(self) -> None:
+        """Wait for the acknowledgements."""
+        self._sink.flush()
+
+
+class ToLines:
+    """To a file or pipe: one JSON a line, clocks among them."""
+
+    def __init__(self, stream: BinaryIO, agency_id: str) -> None:
+        self._stream = stream
+        self._agency_id = agency_id
+
+    def event(self, key: str, value: bytes) -> None:  # noqa: ARG002 - the line says it
+        """Write a line."""
+        self._stream.write(value + b"\n")
+
+    def clocks(self, time: Micros) -> None:
+        """Write a line for each."""
+        for source in (CAD, DESK):
+            event = ClockEvent(agency_id=self._agency_id, source_id=source, time=moment(time))
+            self._stream.write(to_json(event) + b"\n")
+
+    def flush(self) -> None:
+        """Push it out."""
+        self._stream.flush()
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of it."""
+
+    events: int = 0
+    clocks: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        how = "stopped" if self.interrupted else "done"
+        rate = f" ({self.events / self.seconds:,.0f} events/s)" if self.seconds > 0 else ""
+        return f"{how}: {self.events:,} simulated events, {self.clocks:,} clocks, {self.seconds:.1f} s{rate}"
+
+
+def check_plan(plan: Plan, clock: Micros | None, now: Micros, evict_after_days: int) -> None:
+    """Refuse what stage one could only dead-letter.
+
+    Args:
+        plan: what is to be simulated.
+        clock: how far the sources' clocks have come; None: they never wrote one.
+        now: the present.
+        evict_after_days: the setting.
+
+    Raises:
+        Refused: the agency is not a simulated one or lists not both sources; or it begins too far before
+            the clock, or ends in the future.
+    """
+    agency = plan.agency
+    if not agency.simulated:
+        raise Refused(
+            f"agency {agency.id} is not marked simulated = true in its file: invented calls stay out"
+        )
+    if missing := sorted({CAD, DESK} - agency.source_ids):
+        raise Refused(
+            f"agency {agency.id} lists no source {missing[0]!r}: the simulation speaks as cad and desk"
+        )
+    if not agency.mediation:
+        raise Refused(
+            f"agency {agency.id} has no [[mediation]] criteria in its file: nothing would be suitable"
+        )
+    first = next(stream(plan)).at
+    if plan.days is not None and first + plan.days * DAY > now:
+        raise Refused("the simulation would end in the future, and such events are refused: begin earlier")
+    if clock is not None and first < clock - evict_after_days * DAY:
+        raise Refused(
+            f"the clock of {agency.id} is at {iso(clock)}, and this begins at {iso(first)}, over"
+            f" {evict_after_days} days before: begin later, or use an agency of its own"
+        )
+
+
+def send(
+    plan: Plan,
+    out: Out,
+    world: Time,
+    *,
+    report: Report = lambda _: None,
+    stop: Stop | None = None,
+    run_on_s: float | None = None,
+) -> Sent:
+    """Send a simulation as fast as it goes; one without an end is live from the present on.
+
+    Args:
+        plan: which.
+        out: where to.
+        world: the time.
+        report: told how far it has come.
+        stop: asked between events.
+        run_on_s: a live one ends so long after it reached the present; None: when it is stopped.
+    """
+    sent, begun, stop = Sent(), world.monotonic(), stop or Stop()
+    live_since: float | None = None
+    first: Micros | None = None
+    for item in stream(plan):
+        first = item.at if first is None else first
+        if plan.days is None and item.at > world.now():
+            live_since = world.monotonic() if live_since is None else live_since
+            until = None if run_on_s is None else live_since + run_on_s
+            if not _wait(item.at, out, world, stop, sent, until):
+                break
+        if plan.days is not None and item.at > world.now():
+            break  # what the last calls still have to say: a correction a day later, the clock that ends it
+        if stop.asked:
+            break
+        _pass_on(item, out, sent, live=live_since is not None)
+        if sent.events % _REPORT_EVERY == 0 and item.key:
+            passed = max(1e-9, world.monotonic() - begun)
+            whole = None if plan.days is None else plan.days * DAY
+            share = min(1.0, (item.at - first) / whole) if whole else None
+            left = passed * (1 - share) / share if share else None
+            report(Progress("sending", 0, sent.events, share, item.at, sent.events / passed, left))
+    out.flush()
+    sent.interrupted = stop.asked and plan.days is not None
+    sent.seconds = world.monotonic() - begun
+    return sent
+
+
+def _pass_on(item: Item, out: Out, sent: Sent, *, live: bool) -> None:
+    if item.key:
+        out.event(item.key, item.value)
+        sent.events += 1
+    elif not live:
+        out.clocks(item.at)
+        sent.clocks += 1
+
+
+def _wait(until: Micros, out: Out, world: Time, stop: Stop, sent: Sent, ends: float | None) -> bool:
+    """Wait for the next event's time; the clocks go on once a second. False: it is time to end."""
+    last = 0
+    while (now := world.now()) < until:
+        if stop.asked or (ends is not None and world.monotonic() >= ends):
+            return False
+        if now // SECOND > last:
+            last = now // SECOND
+            out.clocks(last * SECOND)
+            out.flush()
+            sent.clocks += 1
+        world.sleep(_SLICE_S)
+    return True
