@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from schemas.times import SECOND, moment
 from sinks.alertmanager.alerts import Alert
@@ -90,7 +91,7 @@ class Outbox:
         first = min((entry.due for entry in self._entries.values()), default=float("inf"))
         return max(first, self._not_before)
 
-    def due(self, now: float) -> list[tuple[str, dict[str, object]]]:
+    def due(self, now: float) -> list[tuple[str, dict[str, Any]]]:
         """What is to be posted now, oldest first: key and body."""
         if now < self._not_before:
             return []
@@ -99,7 +100,7 @@ class Outbox:
         )
         return [(key, self._body(self._entries[key], now)) for key in keys[:BATCH]]
 
-    def _body(self, entry: _Entry, now: float) -> dict[str, object]:
+    def _body(self, entry: _Entry, now: float) -> dict[str, Any]:
         alert, notes = entry.alert, dict(entry.alert.annotations)
         if not entry.posted and now - alert.told > LATE_S:
             entry.late = f"{now - alert.told:.0f} s late: Alertmanager or this sink was away"

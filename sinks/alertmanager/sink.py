@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -31,17 +32,17 @@ class Figures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        args = {"registry": self.registry, "labelnames": ["alertmanager"]}
-        self.posted = Counter("watchroom_alerts_posted", "Alerts that Alertmanager took.", **args)  # type: ignore[arg-type]
-        self.failed = Counter("watchroom_alerts_failed_posts", "Posts that nobody took.", **args)  # type: ignore[arg-type]
-        self.refused = Counter("watchroom_alerts_refused", "Alerts that it will never take.", **args)  # type: ignore[arg-type]
-        self.firing = Gauge("watchroom_alerts_firing", "Alerts that fire.", **args)  # type: ignore[arg-type]
-        self.waiting = Gauge("watchroom_alerts_waiting", "Alerts never posted yet.", **args)  # type: ignore[arg-type]
-        self.last = Gauge("watchroom_alerts_last_post_timestamp_seconds", "Last post taken.", **args)  # type: ignore[arg-type]
+        args: dict[str, Any] = {"registry": self.registry, "labelnames": ["alertmanager"]}
+        self.posted = Counter("watchroom_alerts_posted", "Alerts that Alertmanager took.", **args)
+        self.failed = Counter("watchroom_alerts_failed_posts", "Posts that nobody took.", **args)
+        self.refused = Counter("watchroom_alerts_refused", "Alerts that it will never take.", **args)
+        self.firing = Gauge("watchroom_alerts_firing", "Alerts that fire.", **args)
+        self.waiting = Gauge("watchroom_alerts_waiting", "Alerts never posted yet.", **args)
+        self.last = Gauge("watchroom_alerts_last_post_timestamp_seconds", "Last post taken.", **args)
         self.overtaken = Gauge(
             "watchroom_alerts_overtaken",
             "Alerts that ended before they were ever posted.",
-            **args,  # type: ignore[arg-type]
+            **args,
         )
 
 

@@ -155,13 +155,13 @@ async def fetched(
 
 
 def _drained(
-    fetcher: object, wanted: Collection[TopicPartition] | None, records_max: int, keys: bool
+    fetcher: Any, wanted: Collection[TopicPartition] | None, records_max: int, keys: bool
 ) -> dict[TopicPartition, RecordBatch]:
     out: dict[TopicPartition, RecordBatch] = {}
-    held = fetcher._records  # type: ignore[attr-defined]
+    held = fetcher._records
     for where in list(held):
         if wanted is not None and where not in wanted:
-            if not fetcher._subscriptions.is_assigned(where):  # type: ignore[attr-defined]
+            if not fetcher._subscriptions.is_assigned(where):
                 del held[where]
             continue
         result = held[where]
@@ -171,13 +171,13 @@ def _drained(
             if out:
                 return out
             del held[where]
-            fetcher._notify(fetcher._wait_consume_future)  # type: ignore[attr-defined]
+            fetcher._notify(fetcher._wait_consume_future)
             result.check_raise()
             continue
         batch = drain(result, records_max, keys=keys)
         if not result.has_more():
             del held[where]
-            fetcher._notify(fetcher._wait_consume_future)  # type: ignore[attr-defined]
+            fetcher._notify(fetcher._wait_consume_future)
         if batch is not None:  # one without values, too: it moves the position
             out[where] = batch
     return out

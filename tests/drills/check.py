@@ -81,7 +81,7 @@ class Said(NamedTuple):
     arrived: int
     bad: dict[tuple[int, int], tuple[str, bytes]]
     values: set[bytes]
-    mediated: list[tuple[str, bytes]] = []  # noqa: RUF012 - a named tuple's default, never changed
+    mediated: list[tuple[str, bytes]]
 
 
 def said_in(log: Iterable[Raw], load: Load) -> Said:

@@ -124,7 +124,7 @@ def night() -> tuple[Floor, Said, int]:
     for event in events:
         by.setdefault(event["incident_id"], []).append(event)
         lines.setdefault(("sffd", event["incident_id"]), []).append(json.dumps(event))
-    return floor, Said({"sffd": by}, lines, len(events), {}, set()), now
+    return floor, Said({"sffd": by}, lines, len(events), {}, set(), []), now
 
 
 def written(floor: Floor) -> list[Raw]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,9 +100,9 @@ def test_live_it_is_told_once_though_all_are_killed_on_the_way(town: Pipeline, t
                     stderr=log,
                 )
 
-        def clocks_until(true: object, what: str, timeout_s: float = 60) -> None:
+        def clocks_until(true: Callable[[], object], what: str, timeout_s: float = 60) -> None:
             until = time.monotonic() + timeout_s
-            while not true():  # type: ignore[operator]
+            while not true():
                 log = (tmp_path / "sink.log").read_text()
                 assert time.monotonic() < until, f"not so: {what}; {town.said()}; {log}; {told.told}"
                 town.put([clock()])

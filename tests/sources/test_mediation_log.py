@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,9 +81,9 @@ def test_a_unit_s_step_without_a_unit_costs_the_cell() -> None:
     ],
     ids=["step", "outcome", "no times"],
 )
-def test_a_wrong_profile_is_refused_in_words(wrong: str, tmp_path: object) -> None:
+def test_a_wrong_profile_is_refused_in_words(wrong: str, tmp_path: Path) -> None:
     """An unknown step, an unknown outcome, and a profile without any time."""
-    path = tmp_path / "log.toml"  # type: ignore[operator]
+    path = tmp_path / "log.toml"
     path.write_text(
         'agency = "a"\nsource = "b"\ntime_zone = "UTC"\nincident = "call"\nunit = "unit"\n' + wrong
     )

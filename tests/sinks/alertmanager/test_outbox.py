@@ -140,7 +140,7 @@ def test_an_outage_backs_off_and_says_how_late_it_is() -> None:
     ((_, body),) = outbox.due(now)
 
     assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert body["annotations"]["late"] == "92 s late: Alertmanager or this sink was away"  # type: ignore[index]
+    assert body["annotations"]["late"] == "92 s late: Alertmanager or this sink was away"
 
 
 def test_a_changed_annotation_posts_again_and_starts_no_later() -> None:
@@ -153,7 +153,7 @@ def test_a_changed_annotation_posts_again_and_starts_no_later() -> None:
     outbox.take(changed, NOW + 2)
     ((_, body),) = outbox.due(NOW + 2)
 
-    assert body["annotations"]["units"] == "E1, E2"  # type: ignore[index]
+    assert body["annotations"]["units"] == "E1, E2"
     assert alert.starts == outbox.firing()[alert.key].starts
 
 
@@ -165,5 +165,5 @@ def test_what_a_rebuild_no_longer_knows_ends() -> None:
     outbox.forget(list(outbox.firing()), NOW + 2)
     ((_, body),) = outbox.due(NOW + 2)
 
-    assert body["annotations"]["outcome"] == "withdrawn: computed anew"  # type: ignore[index]
+    assert body["annotations"]["outcome"] == "withdrawn: computed anew"
     assert outbox.firing() == {}

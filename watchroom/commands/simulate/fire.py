@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from contextlib import nullcontext
 from datetime import date, datetime
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 
 from schemas.agency import Agency
-from schemas.errors import ConfigurationError, WatchroomError
+from schemas.errors import ConfigurationError
 from schemas.times import Micros, micros
 from sources.bulk import BulkWriter
 from sources.clocks import last_clock
@@ -23,6 +19,7 @@ from sources.simulation.run import Simulated, ToLines, ToSink, check_times, run
 from sources.stopping import Stop, on_signals
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import Span, agency_named
+from watchroom.commands.simulate.lines import opened
 
 DAYS_MAX = 36_525
 INCIDENTS_MAX = 1_000_000
@@ -111,15 +108,8 @@ def _to_kafka(context: Context, plan: Plan, stop: Stop) -> Simulated:
 
 def _to_lines(plan: Plan, target: str, stop: Stop) -> Simulated:
     city = City(plan)
-    try:
-        opened = nullcontext(sys.stdout.buffer) if target == "-" else Path(target).open("wb")  # noqa: SIM115 - below
-        stream: BinaryIO
-        with opened as stream:
-            return run(city, ToLines(stream, city), stop=stop, flush=stream.flush)
-    except BrokenPipeError:
-        raise
-    except OSError as exc:
-        raise WatchroomError(f"{target}: cannot be written: {exc.strerror}") from exc
+    with opened(target) as stream:
+        return run(city, ToLines(stream, city), stop=stop, flush=stream.flush)
 
 
 def _source_of(agency: Agency, source_id: str | None) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -22,6 +19,7 @@ from sources.stopping import Stop, on_signals
 from sources.writer import Writer
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import Span, agency_named
+from watchroom.commands.simulate.lines import opened
 
 _DAYS_MAX = 3_660
 
@@ -116,16 +114,5 @@ def _to_lines(plan: Plan, target: str, stop: Stop) -> Sent:
         raise WatchroomError("--live goes to Kafka: leave out --to")
     world = SystemTime()
     check_plan(plan, None, world.now(), 0)
-    try:
-        with _opened(target) as stream:
-            return send(plan, ToLines(stream, plan.agency.id), world, stop=stop)
-    except BrokenPipeError:
-        raise
-    except OSError as exc:
-        raise WatchroomError(f"{target}: cannot be written: {exc.strerror}") from exc
-
-
-def _opened(target: str) -> AbstractContextManager[BinaryIO]:
-    if target == "-":
-        return nullcontext(click.get_binary_stream("stdout"))
-    return Path(target).open("wb")
+    with opened(target) as stream:
+        return send(plan, ToLines(stream, plan.agency.id), world, stop=stop)
