@@ -7,12 +7,11 @@ at call time.
 
 from __future__ import annotations
 
-import tomllib
 from bisect import bisect_right
 from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -29,6 +27,7 @@ from schemas.definitions import EDITION
 from schemas.errors import ConfigurationError
 from schemas.mediation import Criteria
 from schemas.times import Micros, micros
+from schemas.toml import model_of, table_of
 from schemas.vocabulary import Service
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -250,18 +249,7 @@ def load_agency(path: Path) -> Agency:
     Raises:
         ConfigurationError: names file, place in it, and what is wrong.
     """
-    try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"{path}: not TOML: {exc}") from exc
-    try:
-        agency = Agency.model_validate(data)
-    except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(p) for p in first["loc"]) or "the file"
-        raise ConfigurationError(f"{path}: {where}: {first['msg']}") from exc
+    agency = model_of(Agency, table_of(path), path, "the file")
     if agency.id != path.stem:
         raise ConfigurationError(
             f"{path}: its id is {agency.id!r}, so the file must be named {agency.id}.toml"

@@ -242,17 +242,7 @@ IncidentEvent = (
 """An event a source may write of an incident."""
 
 Event = Annotated[
-    MilestoneEvent
-    | CorrectionEvent
-    | ChangeEvent
-    | MergeEvent
-    | DispositionEvent
-    | MediationEvent
-    | MediationUnitEvent
-    | MediationCorrectionEvent
-    | MediationOutcomeEvent
-    | ClockEvent
-    | AbsorbedEvent,
+    IncidentEvent | ClockEvent | AbsorbedEvent,
     Field(discriminator="kind"),
 ]
 """Everything that may stand on ``incident.events``."""

@@ -7,17 +7,17 @@ file it is used with (a column that is missing) is found at its header.
 from __future__ import annotations
 
 import codecs
-import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.agency import Slug
 from schemas.errors import ConfigurationError
 from schemas.events import Attributes
+from schemas.toml import model_of, table_of
 from schemas.vocabulary import (
     DESK_STEPS,
     MEDIATION_UNIT_STEPS,
@@ -365,21 +365,11 @@ def load_profile(path: Path) -> Profile:
     Raises:
         ConfigurationError: names file, place in it, and what is wrong.
     """
-    try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"{path}: not TOML: {exc}") from exc
+    data = table_of(path)
     for taken in ("name", "path"):
         if taken in data:
             raise ConfigurationError(f"{path}: {taken}: Extra inputs are not permitted")
-    try:
-        return Profile.model_validate({**data, "name": path.stem, "path": path})
-    except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(p) for p in first["loc"]) or "the profile"
-        raise ConfigurationError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from exc
+    return model_of(Profile, {**data, "name": path.stem, "path": path}, path, "the profile")
 
 
 def find_profile(name: str) -> Profile:

@@ -22,40 +22,33 @@ NO_INCIDENT = b"//"
 NO_PLACE = msgspec.Raw(b"null")
 
 
-class IncidentRead(msgspec.Struct, gc=False, kw_only=True):
+class _Both(msgspec.Struct, gc=False, kw_only=True):
+    """What both have."""
+
+    agency_id: str
+    revision: Revision
+    state: str
+    in_scope: bool = True
+    simulated: bool = False
+    place: msgspec.Raw = NO_PLACE
+    call_at: Micros = 0
+    began_at: Micros = 0
+    closed_at: Micros = 0
+    merged_at: Micros = 0
+    intervals: dict[str, Measure] = {}
+
+
+class IncidentRead(_Both, gc=False, kw_only=True):
     """An ``IncidentRecord`` as stage two reads it."""
 
-    agency_id: str
-    revision: Revision
-    state: str
-    in_scope: bool = True
-    simulated: bool = False
-    place: msgspec.Raw = NO_PLACE
-    call_at: Micros = 0
-    began_at: Micros = 0
-    closed_at: Micros = 0
-    merged_at: Micros = 0
-    intervals: dict[str, Measure] = {}
 
-
-class ResponseRead(msgspec.Struct, gc=False, kw_only=True):
+class ResponseRead(_Both, gc=False, kw_only=True):
     """A ``ResponseRecord`` as stage two reads it; its milestones are decoded while it is open alone."""
 
-    agency_id: str
     incident_id: str
     unit_id: str
-    revision: Revision
-    state: str
-    in_scope: bool = True
-    simulated: bool = False
-    place: msgspec.Raw = NO_PLACE
-    call_at: Micros = 0
-    began_at: Micros = 0
     ended_at: Micros = 0
-    closed_at: Micros = 0
-    merged_at: Micros = 0
     milestones: msgspec.Raw = msgspec.Raw(b"{}")
-    intervals: dict[str, Measure] = {}
 
 
 Read = ResponseRead | IncidentRead
