@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from schemas.errors import Refused
-from schemas.events import ClockEvent, to_json
-from schemas.times import DAY, SECOND, Micros, iso, moment
+from schemas.times import DAY, SECOND, Micros, iso
 from sources.mediation_city.calls import CAD, DESK
 from sources.mediation_city.city import Item, Plan, stream
 from sources.replay import Progress, Report, Time
 from sources.stopping import Stop
-from sources.writer import Sink
+from sources.writer import Sink, clock_record
 
 _SLICE_S = 0.1
 _REPORT_EVERY = 2_000
@@ -66,8 +65,8 @@ class ToLines:
     def clocks(self, time: Micros) -> None:
         """Write a line for each."""
         for source in (CAD, DESK):
-            event = ClockEvent(agency_id=self._agency_id, source_id=source, time=moment(time))
-            self._stream.write(to_json(event) + b"\n")
+            _, value = clock_record(self._agency_id, source, time)
+            self._stream.write(value + b"\n")
 
     def flush(self) -> None:
         """Push it out."""
