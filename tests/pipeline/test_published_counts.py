@@ -169,6 +169,23 @@ def test_denver(counted: Pipeline) -> None:
     assert body["rates"]["E1"] == {"numerator": 748, "denominator": 2_500}
 
 
+def test_as_known_now_for_a_time(counted: Pipeline) -> None:
+    """After the month its figure is the live one; at its first midnight there were few calls yet."""
+    asked = ("figures", "diversion", "--agency", "denver", "--window", "month:2021-12", "--json", "--as-of")
+
+    def known(as_of: str) -> dict[str, Any]:
+        done = counted.cli(*asked, as_of)
+        assert done.returncode == 0, done.stderr.decode()
+        body: dict[str, Any] = json.loads(done.stdout)
+        return body
+
+    month, night = known("2022-01-05T00:00"), known("2021-12-02T00:00")
+    live = figure(counted, "denver")
+    assert month["rates"]["E1"] == live["rates"]["E1"]
+    assert month["counts"]["all"] == live["counts"]["all"]
+    assert 0 < night["counts"]["all"] < live["counts"]["all"] / 10
+
+
 def test_every_call_has_one_encounter(counted: Pipeline) -> None:
     """One record a call, of both cities, and each ended, handled one in exactly one outcome."""
     records = list(counted.plain.best("encounters.g1").values())

@@ -18,7 +18,7 @@ from rich.live import Live
 from schemas.agency import Agency, load_agencies
 from schemas.definitions import EDITION
 from schemas.errors import WatchroomError
-from schemas.records import FigureRecord
+from schemas.records import DiversionRecord, FigureRecord
 from schemas.series import BREAKDOWNS, CALENDAR, ROLLING
 from schemas.settings import Settings
 from schemas.vocabulary import MODES, UNKNOWN
@@ -296,6 +296,9 @@ def _cut(full: Sheet, room: int) -> Sheet:
 
 @command.command("diversion")
 @options(windows=("24h", "30d", "today", "month"), many=True)
+@click.option(
+    "--as-of", "as_of", metavar="T", help="As known now for the time T: from the encounters as they are now."
+)
 @pass_context
 def diversion(
     context: Context,
@@ -306,6 +309,7 @@ def diversion(
     group: str | None,
     for_public: bool,
     as_json: bool,
+    as_of: str | None,
 ) -> None:
     """Diversion rates of a mediation unit, each by its formula, with numerator and denominator.
 
@@ -316,8 +320,12 @@ def diversion(
       watchroom figures diversion
       watchroom figures diversion --window 30d --by type
       watchroom figures diversion --window month --public --json
+      watchroom figures diversion --as-of 2025-01-31T18:00
     """
     figures, agencies = read(context.settings)
+    if as_of is not None:
+        wanted = [agency_id] if agency_id is not None else sorted({figure.agency_id for figure in figures})
+        figures = _diverted_then(context.settings, wanted, agencies, as_of)
     found = chosen(figures, agency_id, windows, by, group, for_public=for_public)
     if not found:
         raise WatchroomError(f"no diversion figure of {agency_id or 'any agency'} for {', '.join(windows)}")
@@ -327,3 +335,18 @@ def diversion(
                 click.echo(json_line_of(figure, public=for_public))
         else:
             click.echo(plain(rates_sheet(those, agencies.get(agency), public=for_public)))
+
+
+def _diverted_then(
+    settings: Settings, wanted: list[str], agencies: dict[str, Agency], as_of: str
+) -> list[DiversionRecord]:
+    """These agencies' figures for a time, from the encounters as they are now."""
+    from watchroom.asof import diversion_as_known
+    from watchroom.running import bootstrap
+
+    found: list[DiversionRecord] = []
+    for agency_id in wanted:
+        agency = agencies.get(agency_id)
+        instant = instant_of(as_of, agency.zone if agency is not None else ZoneInfo("UTC"))
+        found += diversion_as_known(settings.broker or bootstrap(settings), settings, agency_id, instant)
+    return found
