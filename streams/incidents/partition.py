@@ -125,6 +125,8 @@ class Partition:
         self._named: dict[tuple[str, str], set[str]] = {}
         self._last_event_ms = 0
         self._changes: dict[str, bytes | None] = {}
+        self._later: dict[str, Incident] = {}
+        """Looked at and found as they were: written at the next tick, so that no breach waits for them."""
         self._out: dict[tuple[str, int], list[Pair]] = {}
         self._dead: list[tuple[Pair, Headers]] = []
 
@@ -230,7 +232,26 @@ class Partition:
         )
         key = f"incidents/{self._partition}"
         partition = keys.partition_of(key, self._layout.result_partitions)
-        return [Send(self._layout.health, partition, [(key.encode(), records.encode(health))])]
+        sends = self._put_off()
+        sends.append(Send(self._layout.health, partition, [(key.encode(), records.encode(health))]))
+        return sends
+
+    def _put_off(self) -> list[Send]:
+        """The states of which a look changed nothing but when to look next.
+
+        Whoever recovers before they are written looks at them at its first clock, and finds the same.
+        """
+        for key, incident in self._later.items():
+            if self._held.get(key) is incident:
+                self._pack(key, incident)
+        self._later.clear()
+        return self._collect() if self._changes else []
+
+    def _pack(self, key: str, incident: Incident) -> None:
+        """Have a state written, and hold it packed once it has ended."""
+        packed = self._changes[key] = packing.pack(incident)
+        if incident.ended:
+            self._held[key] = packed
 
     # Events
 
@@ -507,15 +528,17 @@ class Partition:
     def _tell_breaches(self, desk: Desk) -> None:
         """Write the breaches that changed, and the states that remember them unless they are written anyway.
 
-        An incident that was looked at is held open until then.
+        An incident that was looked at is held open until it is written.
         """
         watch = desk.watch
         for key, (incident, parts) in watch.changed.items():
             self._tell_of(desk, key, incident, parts)
-            if incident.incident_id not in desk.touched:
-                packed = self._changes[key] = packing.pack(incident)
-                if incident.ended:
-                    self._held[key] = packed
+            if incident.incident_id in desk.touched:
+                continue
+            if parts:
+                self._pack(key, incident)
+            else:
+                self._later[key] = incident
         watch.changed.clear()
 
     def _tell_of(self, desk: Desk, key: str, incident: Incident, parts: set[str]) -> None:
@@ -545,9 +568,8 @@ class Partition:
         if told is not None:
             self._tell_of(desk, key, *told)
         watch.keep(key, incident, emitted)
-        packed = self._changes[key] = packing.pack(incident)
-        if emitted.over:
-            self._held[key] = packed
+        self._later.pop(key, None)
+        self._pack(key, incident)
 
     def _forward(self, incident: Incident) -> None:
         """Send the incident's state to the one it was merged into; an empty one to where it no longer is.

@@ -83,7 +83,7 @@ class Plan:
         restart_after: batches after which the partition starts anew, with nothing lost.
         compacted: whether recovery finds the changelog compacted.
         gaps: whether offsets have holes, as transaction markers make them.
-        tick_every: batches of stage two between ticks.
+        tick_every: batches of a stage between its ticks.
         last_first: whether the last partition takes its turn first.
         at_once: how many incidents a clock closes by rule at one go.
     """
@@ -276,8 +276,10 @@ class Floor:
             self._keep(rest, committed=not lost)
         if lost or again:
             self.restart_one(partition)
-        else:
-            self._read[partition] = batch.end
+            return
+        self._read[partition] = batch.end
+        if self.batches[0] % self.plan.tick_every == 0:
+            self._keep(self.one[partition].tick())
 
     def _keep(self, sends: Iterable[Send], *, committed: bool = True) -> None:
         """Append what a batch gave; what was aborted too, for sources and results are read uncommitted."""
@@ -468,7 +470,8 @@ class Floor:
 
     def health(self, partition: int = 0) -> HealthRecord:
         """What a partition of stage one says it has done."""
-        (send,) = self.one[partition].tick()
+        *states, send = self.one[partition].tick()
+        self._keep(states)
         ((_, value),) = send.pairs
         assert value is not None
         return records.decode_health(value)
