@@ -1,14 +1,15 @@
 """From an event's append to the append of the figure that counts it, by the broker's own clock, open loop.
 
 Events are sent when a schedule fixed beforehand says so, whether or not anything keeps up, so no slow moment
-hides the waiting it caused. The k-th ``call_create`` in the order of appending is counted by the first
-figures ``call_taking``, breakdown ``all``, whose n over all modes is at least k: both times are Kafka's
-LogAppendTime.
+hides the waiting it caused; event time passes as the wall's clock does. The k-th ``call_create`` in the order
+of appending is counted by the first figures ``call_taking``, breakdown ``all``, whose n over all modes is at
+least k: both times are Kafka's LogAppendTime.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from itertools import groupby
 from typing import Any
@@ -22,10 +23,12 @@ from schemas import records, topics
 from schemas.decoding import decode
 from schemas.events import ClockEvent, to_json
 from schemas.keys import partition_of
+from schemas.times import SECOND, iso, micros, parse
 from streams.app import app_id
 
 RATES = (1_000, 20_000)
 _PATIENCE_S = 300
+_TIMES = re.compile(rb'(_at":")([^"]+)')
 WARM = 0.2
 """The first part of a run, which is not measured."""
 
@@ -52,7 +55,7 @@ def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
     ):
         measure.until_acquired(one, log_one)
         measure.until_acquired(two, log_two)
-        events = list(city.simple(rate * seconds, first=0 if fresh else 1))
+        events = _paced(list(city.simple(rate * seconds, first=0 if fresh else 1)), rate)
         passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions))
         _until_counted(settings.broker)
     waits = sorted(_waits(settings.broker, before))
@@ -61,6 +64,22 @@ def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
     at = [waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.9, 0.99)]
     figures = "".join(f"{value:>8,}" for value in (*at, waits[-1]))
     bench.say(f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}")
+
+
+def _paced(events: list[tuple[str, bytes]], rate: int) -> list[tuple[str, bytes]]:
+    """The same events with their times drawn together, so that event time passes as the wall's clock does.
+
+    No city has so many events a second: its minutes and hours, each of which all figures are told anew at,
+    would otherwise pass within seconds.
+    """
+    begin, end = (micros(decode(events[at][1]).occurred_at) for at in (0, -1))
+    factor = (end - begin) / (len(events) / rate * SECOND)
+
+    def drawn(found: re.Match[bytes]) -> bytes:
+        at = parse(found[2].decode())
+        return found[1] + iso(begin + int((at - begin) / factor)).encode()
+
+    return [(key, _TIMES.sub(drawn, value)) for key, value in events]
 
 
 def _until_counted(broker: str) -> None:
