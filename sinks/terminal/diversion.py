@@ -41,16 +41,20 @@ def number(value: float) -> str:
 
 
 def head(
-    figures: Sequence[DiversionRecord], agency: Agency | None, *, public: bool = False
+    figures: Sequence[DiversionRecord], agency: Agency | None, *, public: bool = False, known: bool = False
 ) -> tuple[str, ...]:
-    """What the figures are: agency, as of, edition; and whether they are simulated."""
+    """What the figures are: agency, as of, edition; and whether they are simulated.
+
+    ``known``: they are as known now for a time, not live.
+    """
     first = figures[0]
     name = f"{agency.name} ({first.agency_id})" if agency is not None else first.agency_id
     zone = agency.zone if agency is not None else ZoneInfo("UTC")
     as_of = max(f.as_of for f in figures)
+    asked = "as known now for" if known else "live, as of"
     lines = [
         f"{name}, mediation and diversion",
-        f"live, as of {local_and_utc(as_of, zone)}; definitions edition {first.edition}",
+        f"{asked} {local_and_utc(as_of, zone)}; definitions edition {first.edition}",
     ]
     if any(f.simulated for f in figures) or (agency is not None and agency.simulated):
         lines.insert(1, SIMULATED)
@@ -59,7 +63,9 @@ def head(
     return tuple(lines)
 
 
-def rates_sheet(figures: Sequence[DiversionRecord], agency: Agency | None, *, public: bool = False) -> Sheet:
+def rates_sheet(
+    figures: Sequence[DiversionRecord], agency: Agency | None, *, public: bool = False, known: bool = False
+) -> Sheet:
     """A row a window (and group) and formula: percent, numerator, denominator."""
     grouped = any(f.by != "all" for f in figures)
     columns = [Column("window")]
@@ -80,7 +86,11 @@ def rates_sheet(figures: Sequence[DiversionRecord], agency: Agency | None, *, pu
             rows.append((*where, formula.id, formula.title, percent(rate), *counts))
     foot = tuple(line for figure in figures if figure.by == "all" for line in beside(figure, public=public))
     return Sheet(
-        head(figures, agency, public=public), tuple(columns), tuple(rows), foot, frozenset(rules - {0})
+        head(figures, agency, public=public, known=known),
+        tuple(columns),
+        tuple(rows),
+        foot,
+        frozenset(rules - {0}),
     )
 
 

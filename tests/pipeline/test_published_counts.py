@@ -185,6 +185,9 @@ def test_as_known_now_for_a_time(counted: Pipeline) -> None:
     assert said == live["rates"]["E1"]
     assert month["counts"]["all"] == live["counts"]["all"]
     assert 0 < night["counts"]["all"] < live["counts"]["all"] / 10
+    table = counted.cli(*(word for word in asked if word != "--json"), "2021-12-02T00:00").stdout.decode()
+    assert "as known now for 2021-12-02 00:00:00" in table
+    assert "live" not in table
 
 
 def test_every_call_has_one_encounter(counted: Pipeline) -> None:

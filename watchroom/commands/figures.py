@@ -334,7 +334,8 @@ def diversion(
             for figure in those:
                 click.echo(json_line_of(figure, public=for_public))
         else:
-            click.echo(plain(rates_sheet(those, agencies.get(agency), public=for_public)))
+            known = as_of is not None
+            click.echo(plain(rates_sheet(those, agencies.get(agency), public=for_public, known=known)))
 
 
 def _diverted_then(
