@@ -19,6 +19,7 @@ RECENT: Micros = 30 * MINUTE
 _ORDER = {"red": 0, "amber": 1, "closed": 2, "withdrawn": 2}
 
 COLUMNS = (
+    Column("agency"),
     Column("state"),
     Column("interval"),
     Column("units", flexible=True),
@@ -94,6 +95,7 @@ def _row(table: BreachTable, breach: BreachRecord, zones: dict[str, ZoneInfo]) -
     elapsed = breach.value if breach.value >= 0 else max(0, now - breach.started_at) // 1_000_000
     zone = zones.get(breach.agency_id, ZoneInfo("UTC"))
     return (
+        breach.agency_id + (" (simulated)" if breach.simulated else ""),
         breach.state,
         breach.interval,
         ", ".join(breach.units),
@@ -136,6 +138,8 @@ def story(breach: BreachRecord, milestones: dict[str, Micros], zone: ZoneInfo) -
     told: list[tuple[Micros, int, str]] = [
         (at, 0, f"{name.replace('_', ' ')}.") for name, at in milestones.items()
     ]
+    if breach.simulated:
+        yield "SIMULATED: this call is invented."
     limit = duration(breach.limit)
     if breach.started_at and breach.limit >= 0:
         told.append((breach.started_at, 1, f"the clock starts; its limit is {limit}."))

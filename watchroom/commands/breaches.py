@@ -15,7 +15,7 @@ from schemas.agency import load_agencies
 from schemas.errors import BadInput
 from schemas.records import BreachRecord
 from schemas.settings import Settings
-from schemas.times import HOUR, MINUTE
+from schemas.times import MINUTE
 from sinks.breaches import BREACHES, BreachTable, keys_of, milestones_of, sheet, story
 from sinks.reading import Reader, follow
 from sinks.terminal.plain import plain, rich
@@ -140,14 +140,18 @@ def _watch(settings: Settings, agency_ids: tuple[str, ...], recent: int, *, as_j
                 continue
             if time.monotonic() - drawn >= REDRAW_S and isinstance(live, Live):
                 drawn = time.monotonic()
-                shown = table.shown(agency_ids, min(recent, HOUR))
+                shown = table.shown(agency_ids, recent)
                 live.update(rich(sheet(table, shown, zones), console.width), refresh=True)
 
 
 def _line(breach: BreachRecord) -> str:
     who = ", ".join(breach.units)
     reason = f" ({breach.reason})" if breach.reason else ""
-    return f"{breach.state}{reason}: {breach.interval} of {who}, incident {breach.incident_id}, {breach.id}"
+    simulated = ", simulated" if breach.simulated else ""
+    return (
+        f"{breach.agency_id}: {breach.state}{reason}: {breach.interval} of {who}, "
+        f"incident {breach.incident_id}{simulated}, {breach.id}"
+    )
 
 
 class _Nothing:
