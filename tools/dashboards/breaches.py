@@ -21,7 +21,7 @@ BREACHES = Board(
     uid="watchroom-breaches",
     title="Breaches and alerts",
     about="Limits that are being passed, those that were, and what Alertmanager was told of them.",
-    variables=("agency", "mode", "window"),
+    variables=("agency", "simulated", "mode", "window"),
     rows=(
         Row(
             "Now",

@@ -208,12 +208,27 @@ def _variable(name: str) -> Any:
     return made
 
 
+_SIMULATED = "Whether any of these calls are invented, by a generator or in a trial: true or false."
 _HAVE = "watchroom_interval_measurements{" + AGENCY
 _VARIABLES: dict[str, tuple[str, str, str, str, bool]] = {
     "agency": (
         "Agency",
         "Whose figures.",
         "label_values(watchroom_agency_info, agency)",
+        "",
+        False,
+    ),
+    "simulated": (
+        "Simulated",
+        _SIMULATED,
+        f"label_values(watchroom_agency_info{{{AGENCY}}}, simulated)",
+        "",
+        False,
+    ),
+    "mediating_simulated": (
+        "Simulated",
+        _SIMULATED,
+        'label_values(watchroom_agency_info{agency="$mediating"}, simulated)',
         "",
         False,
     ),

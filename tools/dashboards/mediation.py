@@ -11,7 +11,7 @@ MEDIATION = Board(
     uid="watchroom-mediation",
     title="Mediation and diversion",
     about="Calls a mediation unit could take, did take, and resolved; there is no one diversion rate.",
-    variables=("mediating", "diversion_window"),
+    variables=("mediating", "mediating_simulated", "diversion_window"),
     span="24h",
     rows=(
         Row(

@@ -37,7 +37,7 @@ OPERATIONS = Board(
     uid="watchroom-operations",
     title="Operations centre",
     about="What is happening now: who waits, who is out, and whether the agency keeps its own targets.",
-    variables=("agency", "mode", "window", "station"),
+    variables=("agency", "simulated", "mode", "window", "station"),
     rows=(
         Row(
             "Now",

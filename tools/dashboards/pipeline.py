@@ -22,7 +22,7 @@ PIPELINE = Board(
     uid="watchroom-pipeline",
     title="Pipeline health",
     about="Whether what arrived was counted, how far behind anything is, and what was refused.",
-    variables=("agency",),
+    variables=("agency", "simulated"),
     span="1h",
     rows=(
         Row(

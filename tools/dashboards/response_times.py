@@ -52,7 +52,7 @@ RESPONSE_TIMES = Board(
     uid="watchroom-response-times",
     title="Response times",
     about="Every interval of the definitions: percentiles, compliance, spread, and what was excluded, why.",
-    variables=("agency", "mode", "window", "interval", "station"),
+    variables=("agency", "simulated", "mode", "window", "interval", "station"),
     span="24h",
     rows=(
         Row(
