@@ -7,7 +7,7 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -44,25 +44,38 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command to (module of watchroom.commands, one line). The module has a click command named ``command``."""
 
 
-class _Commands(click.Group):
+class LateGroup(click.Group):
     """Imports a command only when it is asked for.
 
     So `watchroom --help` is quick, and Faust stays out of the readers.
+
+    Attributes:
+        package: of the commands' modules, each with a click command named ``command``.
+        late: command to (module of that package, one line).
     """
 
+    package: ClassVar[str]
+    late: ClassVar[dict[str, tuple[str, str]]]
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        return list(COMMANDS)
+        """All there are, in the order given."""
+        return list(self.late)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        """The command, imported now; None where there is none of that name."""
+        if cmd_name not in self.late:
             return None
-        module = import_module(f"watchroom.commands.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.command
+        command: click.Command = import_module(f"{self.package}.{self.late[cmd_name][0]}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Names and lines, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+            formatter.write_dl([(name, about) for name, (_, about) in self.late.items()])
+
+
+class _Commands(LateGroup):
+    package, late = "watchroom.commands", COMMANDS
 
 
 class Context:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from typing import ClassVar
 
 import click
 
-CITIES: dict[str, str] = {
-    "fire": "Fire and EMS calls of a city fitted to San Francisco's week.",
-    "mediation": "Police, fire and mediation calls of a city of Dayton's size.",
-}
-"""City to one line; its module here has a click command named ``command``."""
+from watchroom.cli import LateGroup
 
 
-class _Cities(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
-        return list(CITIES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in CITIES:
-            return None
-        command: click.Command = import_module(f"watchroom.commands.simulate.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl(list(CITIES.items()))
+class _Cities(LateGroup):
+    package = "watchroom.commands.simulate"
+    late: ClassVar[dict[str, tuple[str, str]]] = {
+        "fire": ("fire", "Fire and EMS calls of a city fitted to San Francisco's week."),
+        "mediation": ("mediation", "Police, fire and mediation calls of a city of Dayton's size."),
+    }
 
 
 @click.group("simulate", cls=_Cities)
