@@ -13,7 +13,8 @@ from schemas.records import DiversionRecord, EncounterRecord, Revision
 from schemas.series import DIVERSION_BREAKDOWNS, DIVERSION_PERIODS, ROLLING, diversion_key
 from schemas.times import DAY, Micros, moment
 from schemas.vocabulary import UNKNOWN, IncidentState
-from streams.agency.diversion.columns import WITH_UNIT, WITHOUT_UNIT, Columns, Names, Row, Rows, Times
+from streams.agency.columns import Names
+from streams.agency.diversion.columns import WITH_UNIT, WITHOUT_UNIT, Columns, Row, Rows, Times
 from streams.agency.diversion.counting import counted, helped, row, traits
 from streams.agency.diversion.rates import fill
 from streams.agency.diversion.repeats import Repeats

@@ -16,31 +16,8 @@ from streams.agency.diversion.counting import NAMES, Traits
 
 Rows = npt.NDArray[np.int64]
 
-GROUPS_MAX = 500
-OTHER = "OTHER"
-
 WITH_UNIT, WITHOUT_UNIT = 1, 2
 """``kind`` of a suitable call: handled by the unit, or not associated with it."""
-
-
-class Names:
-    """Groups of one breakdown by number; beyond 500 they are ``OTHER``, and counted."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.rejected = 0
-        self._codes: dict[str, int] = {}
-
-    def code(self, name: str) -> int:
-        """The number of a group."""
-        code = self._codes.get(name)
-        if code is None:
-            if len(self.names) >= GROUPS_MAX and name != OTHER:
-                self.rejected += 1
-                return self.code(OTHER)
-            code = self._codes[name] = len(self.names)
-            self.names.append(name)
-        return code
 
 
 class Row(NamedTuple):
