@@ -174,13 +174,14 @@ class Criteria(_Strict):
     def _opens_at(self, instant: Micros, zone: ZoneInfo) -> bool:
         if not _FIRST <= instant < _LAST:
             return False
-        local = moment(instant).astimezone(zone).replace(tzinfo=None)
+        local = moment(instant).astimezone(zone)
+        since_midnight = local.hour * 3600 + local.minute * 60 + local.second
         for back in (0, 1):  # hours that began yesterday may run past midnight
             day = local.date() - timedelta(days=back)
             if day in self._holidays:
                 continue
             weekday = _DAYS[day.weekday()]
-            since = (local - datetime(day.year, day.month, day.day)).total_seconds()  # noqa: DTZ001 - both wall
+            since = since_midnight + back * _MIDNIGHT  # by the clock on the wall
             for hours in self.hours:
                 opens, closes = hours.span
                 if weekday in hours.days and opens <= since < closes:

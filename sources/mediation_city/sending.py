@@ -20,7 +20,7 @@ _REPORT_EVERY = 2_000
 class Out(Protocol):
     """Where a simulation goes."""
 
-    def event(self, key: str, value: bytes) -> None:
+    def event(self, key: str, value: bytes, /) -> None:
         """Take an event."""
 
     def clocks(self, time: Micros) -> None:
@@ -37,7 +37,7 @@ class ToSink:
         self._sink = sink
         self._agency_id = agency_id
 
-    def event(self, key: str, value: bytes) -> None:
+    def event(self, key: str, value: bytes, /) -> None:
         """Send it under its incident's key."""
         self._sink.send(key, value)
 
@@ -58,7 +58,7 @@ class ToLines:
         self._stream = stream
         self._agency_id = agency_id
 
-    def event(self, key: str, value: bytes) -> None:  # noqa: ARG002 - the line says it
+    def event(self, _: str, value: bytes, /) -> None:
         """Write a line."""
         self._stream.write(value + b"\n")
 

@@ -14,8 +14,11 @@ import json
 import os
 import signal
 import time
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
+from streams import app
 from streams.transport.owner import Owner, Packed
 from watchroom.cli import main
 
@@ -25,17 +28,17 @@ VARIABLE = "WATCHROOM_DRILL"
 def die_between_sends(after: int) -> None:
     """Every owner sends one record batch at a time and waits for it; after so many, all at once the end."""
     left = [after]
-    send = Owner._send
 
-    async def one_by_one(self: Owner, packed: list[Packed]) -> None:
-        for one in packed:
-            if left[0] <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            await send(self, [one])
-            await self._futures[-1]
+    class OneByOne(Owner):
+        async def _send(self, packed: list[Packed]) -> None:
+            for one in packed:
+                if left[0] <= 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                left[0] -= 1
+                await super()._send([one])
+                await self._futures[-1]
 
-    Owner._send = one_by_one  # type: ignore[method-assign]
+    patch("streams.app.run", partial(app.run, owner=OneByOne)).start()
 
 
 def step_back(after_s: float, by_s: float) -> None:
