@@ -10,7 +10,7 @@ import msgspec
 from schemas.keys import incident_key, response_key
 from schemas.records import BreachRecord, IncidentRecord, ResponseRecord, Step, decode_breach, decode_result
 from schemas.times import MINUTE, Micros
-from sinks.reading import Record
+from sinks.reading import Generation, Reader, Record, filled
 from sinks.terminal.plain import Column, Sheet
 from sinks.terminal.words import duration, local_and_utc
 
@@ -78,6 +78,11 @@ class BreachTable:
         """A breach by its id or its key."""
         found = self.breaches.get(name)
         return found or next((b for b in self.breaches.values() if b.id == name), None)
+
+
+def live(reader: Reader, generation: Generation | None) -> BreachTable:
+    """All breaches as they stand now, committed."""
+    return filled(BreachTable(), reader, generation, [BREACHES])
 
 
 def sheet(table: BreachTable, breaches: list[BreachRecord], zones: dict[str, ZoneInfo]) -> Sheet:

@@ -12,23 +12,19 @@ from schemas.records import FigureRecord, decode_figure, decode_health
 from schemas.series import is_diversion
 from schemas.times import MINUTE, SECOND, Micros, iso
 from schemas.topics import EVENTS
-from sinks.reading import Generation, Reader, Record
+from sinks.reading import Generation, Latest, Reader, Record, filled
 
 FIGURES = "figures"
 HISTORY = "figures.history"
 HEALTH = "health"
 
 
-class FigureTable:
-    """The figures as they stand, the last record of each series, and the agencies' clocks beside them.
-
-    An unreadable record takes its series away: what it was before is not what it is now.
-    """
+class FigureTable(Latest[FigureRecord]):
+    """The figures as they stand, and the agencies' clocks beside them."""
 
     def __init__(self) -> None:
-        self.figures: dict[str, FigureRecord] = {}
+        super().__init__(decode_figure)
         self.clocks: dict[str, Micros] = {}
-        self.unreadable = 0
 
     def take(self, records: Iterable[Record]) -> list[FigureRecord]:
         """Take records of the topics ``figures`` and ``health``; returns the figures that came."""
@@ -36,19 +32,8 @@ class FigureTable:
         for record in records:
             if record.topic == HEALTH:
                 self._take_clocks(record.value)
-                continue
-            if is_diversion(record.key):
-                continue
-            self.figures.pop(record.key, None)
-            if record.value is None:
-                continue
-            try:
-                figure = decode_figure(record.value)
-            except msgspec.MsgspecError:
-                self.unreadable += 1
-                continue
-            self.figures[record.key] = figure
-            came.append(figure)
+            elif not is_diversion(record.key) and (figure := self.put(record)) is not None:
+                came.append(figure)
         return came
 
     def _take_clocks(self, value: bytes | None) -> None:
@@ -65,11 +50,7 @@ class FigureTable:
 
 def live(reader: Reader, generation: Generation | None) -> FigureTable:
     """All figures as they stand now, committed."""
-    table = FigureTable()
-    if generation is not None:
-        for records in reader.whole([FIGURES, HEALTH], generation.generation):
-            table.take(records)
-    return table
+    return filled(FigureTable(), reader, generation, [FIGURES, HEALTH])
 
 
 def why_none(reader: Reader, generation: Generation | None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
@@ -171,6 +171,60 @@ class Reader:
         """How many offsets a topic spans now (transaction markers count); 0 where it is not there."""
         asked = partitions(self._consumer, [topic_name(name, generation)])
         return sum(ends(self._consumer, asked).values()) - sum(begins(self._consumer, asked).values())
+
+
+class Takes(Protocol):
+    """What takes records one batch after the other, such as a table of them."""
+
+    def take(self, records: Iterable[Record], /) -> object:
+        """Take records."""
+
+
+_Table = TypeVar("_Table", bound=Takes)
+_Value = TypeVar("_Value")
+
+
+def filled(table: _Table, reader: Reader, generation: Generation | None, names: Iterable[str]) -> _Table:
+    """The table, once it has taken all that stands on those topics now, committed; nothing where none is.
+
+    Args:
+        table: what takes them.
+        reader: to read with.
+        generation: whose topics; None while none is current.
+        names: names in ``schemas.topics``.
+    """
+    if generation is not None:
+        for records in reader.whole(names, generation.generation):
+            table.take(records)
+    return table
+
+
+class Latest(Generic[_Value]):
+    """The last record of each key.
+
+    An unreadable record takes its key away: what it was before is not what it is now.
+
+    Args:
+        decode: a record's value to what it says.
+    """
+
+    def __init__(self, decode: Callable[[bytes], _Value]) -> None:
+        self._decode = decode
+        self.figures: dict[str, _Value] = {}
+        self.unreadable = 0
+
+    def put(self, record: Record) -> _Value | None:
+        """Put a record in its key's place; None: it is a tombstone, or unreadable."""
+        self.figures.pop(record.key, None)
+        if record.value is None:
+            return None
+        try:
+            value = self._decode(record.value)
+        except msgspec.MsgspecError:
+            self.unreadable += 1
+            return None
+        self.figures[record.key] = value
+        return value
 
 
 Wins = Callable[[bytes, bytes], bool]

@@ -16,7 +16,7 @@ from schemas.errors import BadInput
 from schemas.records import BreachRecord
 from schemas.settings import Settings
 from schemas.times import MINUTE
-from sinks.breaches import BREACHES, BreachTable, keys_of, milestones_of, sheet, story
+from sinks.breaches import BREACHES, BreachTable, keys_of, live, milestones_of, sheet, story
 from sinks.reading import Reader, follow
 from sinks.terminal.plain import plain, rich
 from watchroom.cli import Context, pass_context
@@ -63,7 +63,8 @@ def command(
     if watch:
         _watch(settings, agency_ids, recent, as_json=as_json)
         return
-    table = _whole(settings)
+    with Reader(bootstrap(settings)) as reader:
+        table = live(reader, reader.generation())
     shown = table.shown(agency_ids, recent)
     if as_json:
         for breach in shown:
@@ -85,21 +86,16 @@ def why(context: Context, name: str) -> None:
       watchroom breaches why 2u8u3qa86bb8
     """
     settings = context.settings
-    table = BreachTable()
     with Reader(bootstrap(settings)) as reader:
         generation = reader.generation()
-        number = generation.generation if generation is not None else 0
-        if generation is not None:
-            for records in reader.whole([BREACHES], number):
-                table.take(records)
-        breach = table.named(name)
-        if breach is None:
+        breach = live(reader, generation).named(name)
+        if breach is None or generation is None:
             raise BadInput(f"no breach {name!r} in the last 100 days; watchroom breaches lists them")
         keys = set(keys_of(breach))
         topic = "responses" if breach.unit_id else "incidents"
         latest = {
             record.key: record.value
-            for records in reader.whole([topic], number)
+            for records in reader.whole([topic], generation.generation)
             for record in records
             if record.key in keys and record.value is not None
         }
@@ -108,16 +104,6 @@ def why(context: Context, name: str) -> None:
         raise BadInput(f"no file of agency {breach.agency_id!r} in {settings.agencies_dir}")
     for line in story(breach, milestones_of(latest.values()), agency.zone):
         click.echo(line)
-
-
-def _whole(settings: Settings) -> BreachTable:
-    table = BreachTable()
-    with Reader(bootstrap(settings)) as reader:
-        generation = reader.generation()
-        if generation is not None:
-            for records in reader.whole([BREACHES], generation.generation):
-                table.take(records)
-    return table
 
 
 def _watch(settings: Settings, agency_ids: tuple[str, ...], recent: int, *, as_json: bool) -> None:
