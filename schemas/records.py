@@ -400,6 +400,7 @@ class DiversionRecord(msgspec.Struct, omit_defaults=True, tag_field="record", ta
         police_minutes_saved: by the agency's own shares and minutes; ``assumption`` says where from.
         with_unit, without_unit: the suitable calls it handled, and those it was not associated with.
         arrival_p50, arrival_p90, scene_p50: of the unit, whole seconds, -1 where there are none.
+        arrival_n, scene_n: how many of each were measured, their base.
     """
 
     series: str
@@ -421,6 +422,8 @@ class DiversionRecord(msgspec.Struct, omit_defaults=True, tag_field="record", ta
     arrival_p50: int = -1
     arrival_p90: int = -1
     scene_p50: int = -1
+    arrival_n: int = 0
+    scene_n: int = 0
     final: bool = False
     simulated: bool = False
 

@@ -9,9 +9,9 @@ import msgspec
 
 from schemas.records import DiversionRecord, Rate, decode_diversion
 from schemas.series import DIVERSION_BREAKDOWNS, is_diversion
-from schemas.suppression import Withheld, suppressed
+from schemas.suppression import LEAST, Withheld, suppressed
 from sinks.figures import FIGURES
-from sinks.reading import Generation, Reader, Record
+from sinks.reading import Generation, Latest, Reader, Record, filled
 
 _Cell = tuple[str, str, str, str]
 """(breakdown, group, section, name)"""
@@ -77,47 +77,29 @@ _STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-class DiversionTable:
-    """The diversion figures as they stand, the last record of each series."""
+class DiversionTable(Latest[DiversionRecord]):
+    """The diversion figures as they stand."""
 
     def __init__(self) -> None:
-        self.figures: dict[str, DiversionRecord] = {}
-        self.unreadable = 0
+        super().__init__(decode_diversion)
 
     def take(self, records: Iterable[Record]) -> list[DiversionRecord]:
         """Take records of the topic ``figures``; others are left alone. Returns the figures that came."""
-        came = []
-        for record in records:
-            if record.topic != FIGURES or not is_diversion(record.key):
-                continue
-            self.figures.pop(record.key, None)
-            if record.value is None:
-                continue
-            try:
-                figure = decode_diversion(record.value)
-            except msgspec.MsgspecError:
-                self.unreadable += 1
-                continue
-            self.figures[record.key] = figure
-            came.append(figure)
-        return came
+        mine = (r for r in records if r.topic == FIGURES and is_diversion(r.key))
+        return [figure for record in mine if (figure := self.put(record)) is not None]
 
 
 def live(reader: Reader, generation: Generation | None) -> DiversionTable:
     """All diversion figures as they stand now, committed."""
-    table = DiversionTable()
-    if generation is not None:
-        for records in reader.whole([FIGURES], generation.generation):
-            table.take(records)
-    return table
+    return filled(DiversionTable(), reader, generation, [FIGURES])
 
 
 def public(figures: Iterable[DiversionRecord]) -> list[DiversionRecord]:
     """The same figures with small cells, and what would give them away, taken out.
 
-    A count that is hidden is not there, and neither is a rate made of it, nor times of fewer than ten calls.
-    Shares and police time saved go with the calls they are sums over. All figures of a window must be given
-    together: a group alone cannot know what its total tells.
+    A count that is hidden is not there, and neither is a rate made of it, nor a time that was measured on
+    fewer than ten calls. Shares and police time saved go with the calls they are sums over. All figures of
+    a window must be given together: a group alone cannot know what its total tells.
     """
     by_window: dict[tuple[str, str], list[DiversionRecord]] = defaultdict(list)
     for figure in figures:
@@ -237,11 +219,14 @@ def _without(figure: DiversionRecord, hidden: set[tuple[str, str]]) -> Diversion
     changed = msgspec.structs.replace(figure, rates=rates, **kept)
     if {"without_police", "all"} & off:
         changed.police_minutes_saved = 0.0
-    if figure.counts.get("on_scene", 0) < 10 or "on_scene" in off:
-        changed.arrival_p50 = changed.arrival_p90 = changed.scene_p50 = -1
+    if figure.arrival_n < LEAST or "on_scene" in off:
+        changed.arrival_p50 = changed.arrival_p90 = -1
+    if figure.scene_n < LEAST or "on_scene" in off:
+        changed.scene_p50 = -1
     empty = msgspec.structs.replace(
         figure.with_unit, calls=0, police_present=0, police_s=0, n=0, p50=-1, p90=-1
     )
-    # The comparison's own counts stand in no sum above, so the public has none of them.
+    # How many were measured and the comparison's counts stand in no sum above: the public has none of them.
+    changed.arrival_n = changed.scene_n = 0
     changed.with_unit = changed.without_unit = empty
     return changed

@@ -126,11 +126,14 @@ def beside(figure: DiversionRecord, *, public: bool) -> list[str]:
             f"{figure.window}: suitable calls with the unit: {compared(figure.with_unit)}; "
             f"without: {compared(figure.without_unit)}"
         )
+    times = []
     if figure.arrival_p50 >= 0:
-        lines.append(
-            f"{figure.window}: the unit arrives {duration(figure.arrival_p50)} after the call (median; 90 % "
-            f"within {duration(figure.arrival_p90)}) and stays {duration(figure.scene_p50)} (median)"
-        )
+        within = duration(figure.arrival_p90)
+        times.append(f"arrives {duration(figure.arrival_p50)} after the call (median; 90 % within {within})")
+    if figure.scene_p50 >= 0:
+        times.append(f"stays {duration(figure.scene_p50)} (median)")
+    if times:
+        lines.append(f"{figure.window}: the unit {' and '.join(times)}")
     return lines
 
 

@@ -21,7 +21,7 @@ from sinks.reading import Record
 from sinks.terminal.diversion import explanation, funnel_text, json_line, percent, rates_sheet
 from sinks.terminal.plain import plain
 from tests.core.effort import examples
-from tests.sinks.diverting import TOWN, call, figures, month, of
+from tests.sinks.diverting import TOWN, VISIT, call, figures, month, of
 
 
 def record(key: str, value: bytes | None) -> Record:
@@ -121,6 +121,22 @@ def test_for_the_public_three_calls_with_police_are_not_shown() -> None:
     south = shown["24h", "area", "south"]
     assert "all" not in south.counts
     assert "all" not in shown["24h", "area", "north"].counts, "47 less 46 is the south's one"
+
+
+def test_times_of_fewer_than_ten_measured_are_not_public() -> None:
+    """Twelve visits, nine with an arrival and eleven with a time on scene: only the latter is shown."""
+    visits = [
+        call(n, **{**VISIT, "arrival_s": 900 if n < 9 else -1, "scene_s": 1800 if n < 11 else -1})
+        for n in range(12)
+    ]
+    inside = of(figures(*visits), "24h")
+    shown = of(public(figures(*visits)), "24h")
+
+    assert (inside.counts["on_scene"], inside.arrival_n, inside.scene_n) == (12, 9, 11)
+    assert (inside.arrival_p50, inside.arrival_p90, inside.scene_p50) == (900, 900, 1800)
+    assert shown.counts["on_scene"] == 12
+    assert (shown.arrival_p50, shown.arrival_p90, shown.scene_p50) == (-1, -1, 1800)
+    assert (shown.arrival_n, shown.scene_n) == (0, 0)
 
 
 def test_a_breakdown_is_withheld_before_the_whole_is_hidden() -> None:

@@ -346,6 +346,7 @@ class Diversion:
         figure = fill(self._figure(series, window, by, group, final=final), sums.tolist())
         times = shown.times
         figure.arrival_p50, figure.arrival_p90, figure.scene_p50 = times[:3]
+        figure.arrival_n, figure.scene_n = times.arrival_n, times.scene_n
         figure.with_unit, figure.without_unit = times.with_unit, times.without_unit
         yield series, figure, False
 

@@ -137,11 +137,13 @@ class Columns:
             half, most = percentile(arrivals, 50), percentile(arrivals, 90)
             sums = int(of.sum()), int(there[of].sum()), int(police[of].sum())
             compared.append(CallTimes(*sums, len(arrivals), half, most))
-        arrivals = _measured(arrival)
+        arrivals, scenes = _measured(arrival), _measured(scene)
         return Times(
             percentile(arrivals, 50),
             percentile(arrivals, 90),
-            percentile(_measured(scene), 50),
+            percentile(scenes, 50),
+            len(arrivals),
+            len(scenes),
             *compared,
         )
 
@@ -152,6 +154,8 @@ class Times(NamedTuple):
     arrival_p50: int
     arrival_p90: int
     scene_p50: int
+    arrival_n: int
+    scene_n: int
     with_unit: CallTimes
     without_unit: CallTimes
 
