@@ -47,7 +47,7 @@ demo: .venv/.ready-run ## Run it here: a broker, the workers, the board, and a w
 .PHONY: test
 test: check ## Everything that must hold: check, then every test
 	@tools/test-tools.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 .PHONY: check
 check: .venv/.ready-dev ## Format, lint, types and the laws of imports

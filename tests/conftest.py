@@ -6,6 +6,6 @@ own topic names starts a broker of its own (``tests/sinks``, ``tests/pipeline``)
 
 from tests.broker.fixture import kafka
 
-pytest_plugins = ["tests.house.no_skips"]
+pytest_plugins = ["tests.house.no_skips", "tests.house.side_by_side"]
 
 __all__ = ["kafka"]
