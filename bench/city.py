@@ -12,7 +12,7 @@ from schemas.times import DAY, parse
 from sources.bulk import BulkWriter
 from sources.simulation.city import City, Plan, Said
 from sources.simulation.model import Model, fitted
-from sources.simulation.run import Simulated, ToSink, run
+from sources.simulation.run import Simulated, run
 
 AGENCY, SOURCE = "simcity", "cad"
 START = parse("2025-01-06T00:00:00-08:00")
@@ -30,7 +30,7 @@ def write(broker: str, wanted: Plan) -> Simulated:
     """A whole city into Kafka, as fast as it goes."""
     city = City(wanted)
     with BulkWriter(broker) as writer:
-        return run(city, ToSink(writer, city), flush=writer.flush)
+        return run(city, writer)
 
 
 def simple(count: int, incidents_per_day: int = 50_000, first: int = 0) -> Iterator[tuple[str, bytes]]:

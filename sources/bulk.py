@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from functools import lru_cache
 from types import TracebackType
@@ -36,7 +36,7 @@ _DELIVERY_S = 65
 
 
 class BulkWriter:
-    """Writes to one topic of one Kafka; the same ``Sink`` as ``Writer``.
+    """Writes to one topic of one Kafka; a ``BlockSink``.
 
     Args:
         bootstrap: where Kafka is.
@@ -75,6 +75,17 @@ class BulkWriter:
         """
         partition, encoded = self._place(key)
         self._append(partition, encoded, value)
+
+    def send_block(self, keys: Sequence[str], of: Sequence[int], values: Sequence[bytes]) -> None:
+        """Send events one after the other: the key of each value is ``keys`` at the place ``of`` gives.
+
+        Raises: as ``send``.
+        """
+        places, batches = [self._place(key) for key in keys], self._batches
+        for at, value in zip(of, values, strict=True):
+            partition, key = places[at]
+            if batches[partition].append(key=key, value=value, timestamp=None) is None:
+                self._append(partition, key, value)
 
     def clock(self, agency_id: str, source_id: str, time: Micros) -> None:
         """Send a clock to every partition, after everything sent before it."""

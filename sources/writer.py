@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -27,7 +28,7 @@ _DELIVERY_S = 60
 class Sink(Protocol):
     """Where events and clocks go; the tests have one without Kafka."""
 
-    def send(self, key: str, value: bytes) -> None:
+    def send(self, key: str, value: bytes, /) -> None:
         """Send one event to the partition of its key."""
 
     def clock(self, agency_id: str, source_id: str, time: Micros) -> None:
@@ -35,6 +36,13 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged."""
+
+
+class BlockSink(Sink, Protocol):
+    """A sink that takes many events at once."""
+
+    def send_block(self, keys: Sequence[str], of: Sequence[int], values: Sequence[bytes], /) -> None:
+        """Send events one after the other: the key of each value is ``keys`` at the place ``of`` gives."""
 
 
 def clock_record(agency_id: str, source_id: str, time: Micros) -> tuple[bytes, bytes]:

@@ -19,7 +19,7 @@ from sinks.reading import Reader
 from sinks.terminal.diversion import funnel_text, rates_sheet
 from sinks.terminal.plain import plain
 from sources.mediation_city.city import Plan
-from sources.mediation_city.sending import ToSink, send
+from sources.mediation_city.sending import send
 from sources.replay import SystemTime
 from sources.stopping import Stop
 from sources.writer import Writer
@@ -65,7 +65,7 @@ class SimulatedHalf:
         plan = Plan(self._agency, first, None, seed=1, background_percent=BACKGROUND_PERCENT)
         try:
             with Writer(self._bootstrap, linger_ms=20) as writer:
-                send(plan, ToSink(writer, self._agency.id), self._world, stop=self._stop)
+                send(plan, writer, self._world, stop=self._stop)
         except Exception as exc:
             self._failed = exc
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
 
 from schemas.errors import Refused
 from schemas.times import DAY, SECOND, Micros, iso
@@ -11,66 +10,10 @@ from sources.mediation_city.calls import CAD, DESK
 from sources.mediation_city.city import Item, Plan, stream
 from sources.replay import Progress, Report, Time
 from sources.stopping import Stop
-from sources.writer import Sink, clock_record
+from sources.writer import Sink
 
 _SLICE_S = 0.1
 _REPORT_EVERY = 2_000
-
-
-class Out(Protocol):
-    """Where a simulation goes."""
-
-    def event(self, key: str, value: bytes, /) -> None:
-        """Take an event."""
-
-    def clocks(self, time: Micros) -> None:
-        """Take the clocks of both sources."""
-
-    def flush(self) -> None:
-        """Wait until all is where it should be."""
-
-
-class ToSink:
-    """To Kafka."""
-
-    def __init__(self, sink: Sink, agency_id: str) -> None:
-        self._sink = sink
-        self._agency_id = agency_id
-
-    def event(self, key: str, value: bytes, /) -> None:
-        """Send it under its incident's key."""
-        self._sink.send(key, value)
-
-    def clocks(self, time: Micros) -> None:
-        """Send both to every partition."""
-        for source in (CAD, DESK):
-            self._sink.clock(self._agency_id, source, time)
-
-    def flush(self) -> None:
-        """Wait for the acknowledgements."""
-        self._sink.flush()
-
-
-class ToLines:
-    """To a file or pipe: one JSON a line, clocks among them."""
-
-    def __init__(self, stream: BinaryIO, agency_id: str) -> None:
-        self._stream = stream
-        self._agency_id = agency_id
-
-    def event(self, _: str, value: bytes, /) -> None:
-        """Write a line."""
-        self._stream.write(value + b"\n")
-
-    def clocks(self, time: Micros) -> None:
-        """Write a line for each."""
-        for source in (CAD, DESK):
-            _, value = clock_record(self._agency_id, source, time)
-            self._stream.write(value + b"\n")
-
-    def flush(self) -> None:
-        """Push it out."""
-        self._stream.flush()
 
 
 @dataclass(slots=True)
@@ -126,7 +69,7 @@ def check_plan(plan: Plan, clock: Micros | None, now: Micros, evict_after_days: 
 
 def send(
     plan: Plan,
-    out: Out,
+    sink: Sink,
     world: Time,
     *,
     report: Report = lambda _: None,
@@ -137,7 +80,7 @@ def send(
 
     Args:
         plan: which.
-        out: where to.
+        sink: where to.
         world: the time.
         report: told how far it has come.
         stop: asked between events.
@@ -151,35 +94,42 @@ def send(
         if plan.days is None and item.at > world.now():
             live_since = world.monotonic() if live_since is None else live_since
             until = None if run_on_s is None else live_since + run_on_s
-            if not _wait(item.at, out, world, stop, sent, until):
+            if not _wait(item.at, plan, sink, world, stop, sent, until):
                 break
         if plan.days is not None and item.at > world.now():
             break  # what the last calls still have to say: a correction a day later, the clock that ends it
         if stop.asked:
             break
-        _pass_on(item, out, sent, live=live_since is not None)
+        _pass_on(item, plan, sink, sent, live=live_since is not None)
         if sent.events % _REPORT_EVERY == 0 and item.key:
             passed = max(1e-9, world.monotonic() - begun)
             whole = None if plan.days is None else plan.days * DAY
             share = min(1.0, (item.at - first) / whole) if whole else None
             left = passed * (1 - share) / share if share else None
             report(Progress("sending", 0, sent.events, share, item.at, sent.events / passed, left))
-    out.flush()
+    sink.flush()
     sent.interrupted = stop.asked and plan.days is not None
     sent.seconds = world.monotonic() - begun
     return sent
 
 
-def _pass_on(item: Item, out: Out, sent: Sent, *, live: bool) -> None:
+def _pass_on(item: Item, plan: Plan, sink: Sink, sent: Sent, *, live: bool) -> None:
     if item.key:
-        out.event(item.key, item.value)
+        sink.send(item.key, item.value)
         sent.events += 1
     elif not live:
-        out.clocks(item.at)
+        _clocks(plan, sink, item.at)
         sent.clocks += 1
 
 
-def _wait(until: Micros, out: Out, world: Time, stop: Stop, sent: Sent, ends: float | None) -> bool:
+def _clocks(plan: Plan, sink: Sink, time: Micros) -> None:
+    for source in (CAD, DESK):
+        sink.clock(plan.agency.id, source, time)
+
+
+def _wait(
+    until: Micros, plan: Plan, sink: Sink, world: Time, stop: Stop, sent: Sent, ends: float | None
+) -> bool:
     """Wait for the next event's time; the clocks go on once a second. False: it is time to end."""
     last = 0
     while (now := world.now()) < until:
@@ -187,8 +137,8 @@ def _wait(until: Micros, out: Out, world: Time, stop: Stop, sent: Sent, ends: fl
             return False
         if now // SECOND > last:
             last = now // SECOND
-            out.clocks(last * SECOND)
-            out.flush()
+            _clocks(plan, sink, last * SECOND)
+            sink.flush()
             sent.clocks += 1
         world.sleep(_SLICE_S)
     return True

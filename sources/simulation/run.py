@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+
+import numpy as np
 
 from schemas.errors import Refused
 from schemas.times import DAY, HOUR, SECOND, Micros, iso
@@ -13,68 +13,15 @@ from sources.pace import TAIL
 from sources.replay import Progress, Report
 from sources.simulation.city import City, Plan, Said
 from sources.stopping import Stop
-from sources.writer import Sink, clock_record
+from sources.writer import BlockSink
 
 
-class Out(Protocol):
-    """Where a simulation goes."""
-
-    def said(self, said: Said) -> None:
-        """Take events, in order."""
-
-    def clock(self, time: Micros) -> None:
-        """Take a clock, after everything before it."""
-
-
-class ToSink:
-    """To Kafka.
-
-    Args:
-        sink: a writer; ``city``: whose events they are.
-    """
-
-    def __init__(self, sink: Sink, city: City) -> None:
-        self._sink = sink
-        self._plan = city.plan
-        self._prefix = city.wording.key_prefix
-
-    def said(self, said: Said) -> None:
-        """Send each event under its incident's key."""
-        send, prefix = self._sink.send, self._prefix
-        for incident, event in zip(said.incidents.tolist(), said.events, strict=True):
-            send(f"{prefix}{incident}", event.encode())
-
-    def clock(self, time: Micros) -> None:
-        """Send a clock to every partition."""
-        self._sink.clock(self._plan.agency_id, self._plan.source_id, time)
-
-
-class Stream(Protocol):
-    """What lines are written to: all that is asked of it is to write."""
-
-    def write(self, data: bytes, /) -> int:
-        """Take these bytes."""
-
-
-class ToLines:
-    """To a file or pipe: one JSON a line, clocks among them.
-
-    Args:
-        stream: where to; ``city``: whose events they are.
-    """
-
-    def __init__(self, stream: Stream, city: City) -> None:
-        self._stream = stream
-        self._plan = city.plan
-
-    def said(self, said: Said) -> None:
-        """Write each event."""
-        self._stream.write(("\n".join(said.events) + "\n").encode())
-
-    def clock(self, time: Micros) -> None:
-        """Write a clock."""
-        _, value = clock_record(self._plan.agency_id, self._plan.source_id, time)
-        self._stream.write(value + b"\n")
+def _send(said: Said, prefix: str, sink: BlockSink) -> None:
+    """Each event under its incident's key; a key is made, and its partition found, once a block."""
+    incidents, of = np.unique(said.incidents, return_inverse=True)
+    keys = [f"{prefix}{incident}" for incident in incidents.tolist()]
+    # JSON has no line feed of its own, so a block is encoded at one go.
+    sink.send_block(keys, of.tolist(), "\n".join(said.events).encode().split(b"\n"))
 
 
 @dataclass(slots=True)
@@ -94,38 +41,37 @@ class Simulated:
 
 def run(
     city: City,
-    out: Out,
+    sink: BlockSink,
     *,
     report: Report = lambda _: None,
     stop: Stop | None = None,
-    flush: Callable[[], None] = lambda: None,
 ) -> Simulated:
     """Send a whole simulation, as fast as it goes.
 
     Args:
         city: which.
-        out: where to.
+        sink: where to; it is flushed inside the time that is told.
         report: told how far it has come, with every block.
         stop: asked with every block.
-        flush: waits until all is where it should be; inside the time that is told.
     """
     simulated, begun = Simulated(), time.monotonic()
-    start, whole = city.plan.start, city.plan.days * DAY
+    plan = city.plan
+    start, whole = plan.start, plan.days * DAY
     for item in city.stream():
         if stop is not None and stop.asked:
             simulated.interrupted = True
             break
         if not isinstance(item, Said):
-            out.clock(item)
+            sink.clock(plan.agency_id, plan.source_id, item)
             simulated.clocks += 1
             continue
-        out.said(item)
+        _send(item, city.wording.key_prefix, sink)
         simulated.events += len(item.events)
         at, passed = item.last * SECOND, max(1e-9, time.monotonic() - begun)
         share = min(1.0, (at - start) / whole)
         left = passed * (1 - share) / share if share else None
         report(Progress("sending", 0, simulated.events, share, at, simulated.events / passed, left))
-    flush()
+    sink.flush()
     simulated.seconds = time.monotonic() - begun
     return simulated
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,10 @@ class ListSink:
     def send(self, key: str, value: bytes) -> None:
         self._note("event")
         self.sent.append(("event", key, value))
+
+    def send_block(self, keys: Sequence[str], of: Sequence[int], values: Sequence[bytes]) -> None:
+        for at, value in zip(of, values, strict=True):
+            self.send(keys[at], value)
 
     def send_unkeyed(self, value: bytes) -> None:
         self.sent.append(("event", None, value))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from schemas.agency import load_agency
 from schemas.times import DAY, HOUR, Micros, parse
+from sources.lines import Lines
 from sources.mediation_city.city import Plan
-from sources.mediation_city.sending import ToLines, send
+from sources.mediation_city.sending import send
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENCY = load_agency(ROOT / "deploy" / "agencies" / "dayton-sim.toml")
@@ -41,7 +42,7 @@ class At:
 def said(plan: Plan, now: Micros) -> bytes:
     """What it writes."""
     out = io.BytesIO()
-    send(plan, ToLines(out, AGENCY.id), At(now))
+    send(plan, Lines(out), At(now))
     return out.getvalue()
 
 

@@ -18,10 +18,11 @@ from schemas.decoding import decode
 from schemas.errors import Refused
 from schemas.events import EVENT, to_json
 from schemas.times import DAY, HOUR, MINUTE, Micros, micros, moment, parse
+from sources.lines import Lines
 from sources.simulation.city import City, Plan, Said
 from sources.simulation.draws import Choice, Draws, Quantiles
 from sources.simulation.model import Model, fitted
-from sources.simulation.run import ToLines, ToSink, check_times, run
+from sources.simulation.run import check_times, run
 from tests.sources.makings import LOS_ANGELES, ListSink
 from tools import fit_city
 from tools.city_week import Call, heard, percentile, spans, week
@@ -63,11 +64,14 @@ class Digest:
         self.sum.update(data)
         return len(data)
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
 
 def digest(of: Plan) -> str:
     out = Digest()
     city = City(of)
-    run(city, ToLines(out, city))
+    run(city, Lines(out))
     return out.sum.hexdigest()
 
 
@@ -138,7 +142,7 @@ def test_every_event_is_marked_and_is_what_the_models_would_write() -> None:
 def test_a_file_and_kafka_get_the_same() -> None:
     """Events under their incident's key, and clocks, one after the other."""
     sink, city = ListSink(), City(plan(days=1))
-    done = run(city, ToSink(sink, city), flush=sink.flush)
+    done = run(city, sink)
 
     assert [s[2] for s in sink.sent if s[0] == "event"] == [e for k, e in items(plan(days=1)) if k == "event"]
     assert sink.clocks == [e for k, e in items(plan(days=1)) if k == "clock"]

@@ -12,10 +12,11 @@ from schemas.errors import ConfigurationError
 from schemas.times import Micros, micros
 from sources.bulk import BulkWriter
 from sources.clocks import last_clock
+from sources.lines import Lines
 from sources.progress import shown
 from sources.replay import check_source
 from sources.simulation.city import City, Plan
-from sources.simulation.run import Simulated, ToLines, ToSink, check_times, run
+from sources.simulation.run import Simulated, check_times, run
 from sources.stopping import Stop, on_signals
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import Span, agency_named
@@ -103,13 +104,13 @@ def _to_kafka(context: Context, plan: Plan, stop: Stop) -> Simulated:
     check_times(plan, clock, time.time_ns() // 1000, context.settings.evict_after_days)
     city = City(plan)
     with BulkWriter(address) as writer, shown(plan.zone) as report:
-        return run(city, ToSink(writer, city), report=report, stop=stop, flush=writer.flush)
+        return run(city, writer, report=report, stop=stop)
 
 
 def _to_lines(plan: Plan, target: str, stop: Stop) -> Simulated:
     city = City(plan)
     with opened(target) as stream:
-        return run(city, ToLines(stream, city), stop=stop, flush=stream.flush)
+        return run(city, Lines(stream), stop=stop)
 
 
 def _source_of(agency: Agency, source_id: str | None) -> str:

@@ -10,9 +10,10 @@ import click
 from schemas.errors import WatchroomError
 from schemas.times import Micros, moment
 from sources.clocks import last_clock
+from sources.lines import Lines
 from sources.mediation_city.calls import CAD, DESK
 from sources.mediation_city.city import Plan
-from sources.mediation_city.sending import Sent, ToLines, ToSink, check_plan, send
+from sources.mediation_city.sending import Sent, check_plan, send
 from sources.progress import shown
 from sources.replay import SystemTime
 from sources.stopping import Stop, on_signals
@@ -105,8 +106,7 @@ def _to_kafka(context: Context, plan: Plan, stop: Stop, run_on_s: float | None) 
     clock = max((at for at in known if at is not None), default=None)
     check_plan(plan, clock, world.now(), settings.evict_after_days)
     with Writer(address, linger_ms=50) as writer, shown(plan.agency.zone) as report:
-        out = ToSink(writer, plan.agency.id)
-        return send(plan, out, world, report=report, stop=stop, run_on_s=run_on_s)
+        return send(plan, writer, world, report=report, stop=stop, run_on_s=run_on_s)
 
 
 def _to_lines(plan: Plan, target: str, stop: Stop) -> Sent:
@@ -115,4 +115,4 @@ def _to_lines(plan: Plan, target: str, stop: Stop) -> Sent:
     world = SystemTime()
     check_plan(plan, None, world.now(), 0)
     with opened(target) as stream:
-        return send(plan, ToLines(stream, plan.agency.id), world, stop=stop)
+        return send(plan, Lines(stream), world, stop=stop)
