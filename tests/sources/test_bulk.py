@@ -48,6 +48,28 @@ def test_it_writes_what_the_other_writer_writes(kafka: Broker) -> None:
         assert [micros(e.time) for e in events if is_clock(e)] == [CLOCK + n for n in (0, 2500, 5000, 7500)]
 
 
+def test_a_block_is_written_as_one_by_one(kafka: Broker) -> None:
+    """Keys said once a block, values long enough that a batch fills in the middle of it."""
+    found, keys = [], [f"t/i{number}" for number in range(7)]
+    of = [number * 5 % 7 for number in range(3_000)]
+    values = [EVENT.format(number, f"i{at}").encode() + b" " * 400 for number, at in enumerate(of)]
+    for in_blocks in (False, True):
+        name = f"bulk-{uuid4().hex[:8]}"
+        make_topic(kafka, name)
+        with BulkWriter(kafka.bootstrap, name) as writer:
+            if in_blocks:
+                writer.send_block(keys, of[:1_000], values[:1_000])
+                writer.send_block(keys, of[1_000:], values[1_000:])
+            else:
+                for at, value in zip(of, values, strict=True):
+                    writer.send(keys[at], value)
+        found.append(everything(kafka, name))
+
+    one_by_one, blocks = found
+    assert sum(map(len, blocks)) == 3_000
+    assert blocks == one_by_one
+
+
 def test_what_is_too_large_is_said_and_a_large_one_passes(kafka: Broker) -> None:
     """A record above the batch's size goes in a batch of its own; above the topic's limit, in none."""
     name = f"bulk-{uuid4().hex[:8]}"
