@@ -16,9 +16,12 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigurationError
+from schemas.series import BREAKDOWNS
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``schemas/``: the checkout, or site-packages."""
+
+GROUPED = tuple(name for name in BREAKDOWNS if name != "all")
 
 
 class Settings(BaseSettings):
@@ -93,6 +96,12 @@ class Settings(BaseSettings):
     )
     exporter_host: str = Field(default="127.0.0.1", description="Address the Prometheus exporter listens on.")
     exporter_port: int = Field(default=9108, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    exporter_breakdowns: str = Field(
+        default=",".join(GROUPED),
+        pattern=f"^(({'|'.join(GROUPED)})(,|$))*$",
+        description="Breakdowns whose groups Prometheus is shown, separated by commas. Fewer make a large "
+        "installation's scrape short, and leave the panels of the others empty.",
+    )
     grafana_url: str = Field(
         default="", description="Grafana's address as a browser shows it, for `watchroom grafana`."
     )

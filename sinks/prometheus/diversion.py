@@ -74,6 +74,16 @@ class DiversionBoard:
         if gone is not None and gone.by != "all":
             self._bounds.release(_scope(gone), _group(gone))
 
+    def newest(self) -> list[DiversionRecord]:
+        """Of each agency its newest figure: which agencies there are, as of when, and whether simulated."""
+        with self._lock:
+            shown = list(self._shown.values())
+        found: dict[str, DiversionRecord] = {}
+        for record in shown:
+            if record.agency_id not in found or found[record.agency_id].as_of < record.as_of:
+                found[record.agency_id] = record
+        return list(found.values())
+
     def samples(self) -> Iterator[Sample]:
         """All diversion figures as they are now."""
         with self._lock:

@@ -10,7 +10,7 @@ import platform
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from wsgiref.simple_server import WSGIServer
 
@@ -18,8 +18,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector, start_http_se
 
 from schemas.agency import Agency
 from schemas.errors import BrokerUnreachable, ConfigurationError
+from schemas.series import BREAKDOWNS
 from sinks.prometheus.breaches import BreachBoard
-from sinks.prometheus.collector import FromSamples
+from sinks.prometheus.exposition import application
 from sinks.prometheus.figures import FigureBoard, Sample
 from sinks.prometheus.labels import Refusals
 from sinks.prometheus.pipeline import PipelineBoard
@@ -42,8 +43,9 @@ def build() -> tuple[str, str]:
 class Boards:
     """What is shown now, and the exporter's own state."""
 
-    def __init__(self, agencies: Mapping[str, Agency]) -> None:
+    def __init__(self, agencies: Mapping[str, Agency], breakdowns: Collection[str] = BREAKDOWNS) -> None:
         self.agencies = agencies
+        self.breakdowns = breakdowns
         self.refusals = Refusals()
         self.figures: FigureBoard | None = None
         self.pipeline: PipelineBoard | None = None
@@ -95,7 +97,9 @@ class _FigureReader:
 
     def take(self, batch: Batch, _follower: Follower) -> None:
         if batch.fresh or self._next is None:
-            self._next = FigureBoard(self._boards.agencies, self._boards.refusals)
+            self._next = FigureBoard(
+                self._boards.agencies, self._boards.refusals, breakdowns=self._boards.breakdowns
+            )
         for record in batch.records:
             self._next.take(record.key, record.value)
         if batch.live:
@@ -187,21 +191,29 @@ class Exporter:
         agencies: the agencies' files, for names, zones and shifts.
         host: address to listen on.
         port: and port; 0 takes a free one.
+        breakdowns: whose groups are shown.
 
     Raises:
         ConfigurationError: the address cannot be listened on.
     """
 
-    def __init__(self, bootstrap: str, agencies: Mapping[str, Agency], host: str, port: int) -> None:
-        self.boards = Boards(agencies)
+    def __init__(
+        self,
+        bootstrap: str,
+        agencies: Mapping[str, Agency],
+        host: str,
+        port: int,
+        breakdowns: Collection[str] = BREAKDOWNS,
+    ) -> None:
+        self.boards = Boards(agencies, breakdowns)
         self._bootstrap = bootstrap
         self._stop = threading.Event()
         self._failed: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
-        registry = CollectorRegistry()
-        registry.register(FromSamples(self.boards.samples))
         # The exporter's own memory and processor, under Prometheus's usual names.
-        ProcessCollector(registry=registry)
-        self._server, self._served = listen(host, port, registry)
+        process = CollectorRegistry()
+        ProcessCollector(registry=process)
+        self._server, self._served = listen(host, port, process)
+        self._server.set_app(application(self.boards.samples, process))
         self.url = f"http://{host}:{self._server.server_port}/metrics"
         self._threads = [
             threading.Thread(

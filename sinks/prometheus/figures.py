@@ -1,14 +1,14 @@
 """Figures as samples: what the topic ``figures`` holds now, under labels that stay bounded.
 
-Shown are the breakdown ``all`` of the rolling windows and of the calendar periods the agency is in, and the
-other breakdowns of 1 h and 24 h. A series that is tombstoned is gone at the next scrape; one with n = 0 has
-no percentile.
+Shown are the breakdown ``all`` of the rolling windows and of the calendar periods the agency is in, and of
+1 h and 24 h those other breakdowns that the operator wants. A series that is tombstoned is gone at the next
+scrape; one with n = 0 has no percentile; a group of which there is nothing to say has no sample.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -55,8 +55,15 @@ class Shown(NamedTuple):
 class FigureBoard:
     """The figures of one generation. ``take`` is called by one thread, ``samples`` by any."""
 
-    def __init__(self, agencies: Mapping[str, Agency], refusals: Refusals, values_max: int = 200) -> None:
+    def __init__(
+        self,
+        agencies: Mapping[str, Agency],
+        refusals: Refusals,
+        values_max: int = 200,
+        breakdowns: Collection[str] = BREAKDOWNS,
+    ) -> None:
         self._agencies = agencies
+        self._breakdowns = frozenset(breakdowns)
         self._refusals = refusals
         self._bounds = Bounds(refusals, values_max)
         self._shown: dict[str, Shown] = {}
@@ -124,7 +131,7 @@ class FigureBoard:
 
     def _wanted(self, record: FigureRecord, kind: str) -> bool:
         if record.by != "all":
-            return record.window in BREAKDOWN_WINDOWS
+            return record.by in self._breakdowns and record.window in BREAKDOWN_WINDOWS
         if not kind:
             if record.window not in ROLLING:
                 self._refusals.labels["window"] += 1
@@ -198,7 +205,15 @@ class FigureBoard:
                 periods[agency_id, kind][1] / SECOND,
             )
         simulated = {one.record.agency_id for one in shown if one.record.simulated}
-        for label, agency_id in {one.labels[0]: one.record.agency_id for one in shown}.items():
+        known = {one.labels[0]: one.record.agency_id for one in shown}
+        # An agency with mediation alone has figures too, and is told of like any other.
+        for record in self._diversion.newest():
+            if record.simulated:
+                simulated.add(record.agency_id)
+            agency_id = known.setdefault(clean(record.agency_id), record.agency_id)
+            as_of[agency_id] = max(record.as_of, as_of.get(agency_id, 0))
+            editions.setdefault(agency_id, record.edition)
+        for label, agency_id in known.items():
             yield "figures_as_of_timestamp_seconds", (label,), as_of[agency_id] / SECOND
             yield "edition_info", (label, str(editions[agency_id])), 1
             agency = self._agencies.get(agency_id)
@@ -225,11 +240,11 @@ def _excluded(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]
         yield "interval_excluded", (*labels, OTHER), others
 
 
-def _standing(name: str, record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]:
+def _standing(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]:
     # Where a target binds, none standing is said as 0: an alert must not wait for a series to appear.
     if record.bound or record.late or record.standing:
         for standing in Standing:
-            yield name, (*labels, standing.value), record.standing.get(standing, 0)
+            yield "standing_breaches", (*labels, standing.value), record.standing.get(standing, 0)
 
 
 def all_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]:
@@ -247,14 +262,20 @@ def all_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sampl
         yield "compliance_ratio", labels, record.compliance
     if record.compliance_late_included is not None:
         yield "compliance_late_included_ratio", labels, record.compliance_late_included
-    yield from _standing("standing_breaches", record, labels)
+    yield from _standing(record, labels)
     if record.window == WINDOW and record.histogram:
         for edge, count in buckets(record.histogram):
             yield "interval_distribution_measurements", (*labels, edge), count
 
 
 def group_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sample]:
-    """The samples of one group of a breakdown; why things were excluded is told of ``all`` alone."""
+    """The samples of one group of a breakdown; why things were excluded is told of ``all`` alone.
+
+    Groups are a hundred times as many as figures of ``all``, so what is nothing is not said of them: no group
+    with nothing measured, open or late, and no breaches of which none stands.
+    """
+    if not (record.n or record.open or record.bound or record.late or record.standing):
+        return
     for percentile, value in _percentiles(record):
         yield "interval_by_group_seconds", (*labels, percentile), value
     yield "interval_by_group_measurements", labels, record.n
@@ -267,4 +288,6 @@ def group_samples(record: FigureRecord, labels: tuple[str, ...]) -> Iterator[Sam
         yield "compliance_by_group_ratio", labels, record.compliance
     if record.compliance_late_included is not None:
         yield "compliance_by_group_late_included_ratio", labels, record.compliance_late_included
-    yield from _standing("standing_breaches_by_group", record, labels)
+    for standing in Standing:
+        if record.standing.get(standing, 0):
+            yield "standing_breaches_by_group", (*labels, standing.value), record.standing[standing]

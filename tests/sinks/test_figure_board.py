@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from schemas.records import FigureRecord
-from schemas.times import DAY, HOUR, parse
+from schemas.records import FigureRecord, encode
+from schemas.times import DAY, HOUR, SECOND, parse
 from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.figures import FigureBoard
 from sinks.prometheus.labels import Refusals
+from tests.sinks.diverting import TOWN, month
 from tests.sinks.golden import golden
 from tests.sinks.makings import AGENCIES, AS_OF, TURNOUT, figure, pair
 
@@ -240,3 +241,52 @@ def test_a_simulated_agency_says_so() -> None:
     made, _ = board(figure(n=1, p50=1, p90=1, p95=1, simulated=True))
 
     assert 'simulated="true"' in lines(made, "agency_info")[0]
+
+
+def test_an_agency_with_mediation_alone_is_told_of() -> None:
+    """Its facts stand there as any other's: the dashboards' mark of simulated figures is among them."""
+    refusals = Refusals()
+    made = FigureBoard({"town": TOWN}, refusals)
+    told = month()
+    for one in told:
+        made.take(one.series, encode(one))
+
+    assert lines(made, "agency_info") == [
+        'agency_info{agency="town",name="Town",simulated="true",time_zone="America/New_York"} 1.0'
+    ]
+    (as_of,) = (v for name, _, v in made.samples() if name == "figures_as_of_timestamp_seconds")
+    assert as_of == max(one.as_of for one in told) / SECOND
+    assert len(lines(made, "edition_info")) == 1
+    for one in told:
+        made.take(one.series, None)
+    assert lines(made) == []
+
+
+def test_of_a_group_nothing_is_said_that_is_nothing() -> None:
+    """No sample of a group without a value, none for breaches of which none stands; a wait alone is said."""
+    nothing = figure(by="station_area", group="01")
+    waiting = figure(by="station_area", group="02", open=1)
+    measured = figure(by="station_area", group="03", n=1, p50=1, p90=1, p95=1, bound=1, within=1)
+    made, _ = board(nothing, waiting, measured)
+
+    assert [s for s in made.samples() if "01" in s[1]] == []
+    assert ("interval_by_group_open", ("sffd", "turnout", "EMERGENT", "24h", "station_area", "02"), 1) in set(
+        made.samples()
+    )
+    assert lines(made, "standing_breaches_by_group") == []
+    assert any('group="03"' in line for line in lines(made, "compliance_by_group_ratio"))
+
+
+def test_breakdowns_that_are_not_wanted_are_not_shown() -> None:
+    """The setting `exporter_breakdowns`; the whole is always shown."""
+    made = FigureBoard(AGENCIES, Refusals(), breakdowns=("class",))
+    for one in (
+        TURNOUT,
+        figure(by="class", group="EMS", n=1, p50=1, p90=1, p95=1),
+        figure(by="station_area", group="03", n=1, p50=1, p90=1, p95=1),
+    ):
+        made.take(*pair(one))
+
+    assert len(lines(made, "interval_measurements")) == 1
+    (line,) = lines(made, "interval_by_group_measurements")
+    assert 'group="EMS"' in line

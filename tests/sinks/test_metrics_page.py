@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -31,10 +32,11 @@ def full_samples() -> Iterator[Sample]:
     """A scrape in which every metric has a sample."""
     boards = Boards(AGENCIES)
     boards.figures = FigureBoard(AGENCIES, boards.refusals)
+    late: dict[str, Any] = {"late": 1, "standing": {"never_ended": 1}}
     for one in (
         msgspec.structs.replace(TURNOUT, histogram={60: 300, 200: 270}),
         figure(window="day:2017-01-03", n=3, p50=1, p90=2, p95=2, bound=3, within=3),
-        figure(by="class", group="EMS", n=3, p50=1, p90=2, p95=2, bound=3, within=3, late=1),
+        figure(by="class", group="EMS", n=3, p50=1, p90=2, p95=2, bound=3, within=3, **late),
         figure(window="5h"),
     ):
         boards.figures.take(*pair(one))

@@ -214,7 +214,7 @@ _VARIABLES: dict[str, tuple[str, str, str, str, bool]] = {
     "agency": (
         "Agency",
         "Whose figures.",
-        "label_values(watchroom_agency_info, agency)",
+        "label_values(watchroom_interval_measurements, agency)",
         "",
         False,
     ),

@@ -41,7 +41,8 @@ def command(context: Context, host: str | None, port: int | None) -> None:
 
         broker = bootstrap(settings)
     agencies = load_agencies(settings.agencies_dir)
-    exporter = Exporter(broker, agencies, settings.exporter_host, settings.exporter_port)
+    breakdowns = [name for name in settings.exporter_breakdowns.split(",") if name]
+    exporter = Exporter(broker, agencies, settings.exporter_host, settings.exporter_port, breakdowns)
     stop = threading.Event()
 
     def stopped(_signal: int, _frame: FrameType | None) -> None:
