@@ -22,7 +22,6 @@ from typing import Any
 
 from sinks.grafana.pushing import read_dashboards
 from tests.dashboards.monitored import DEMO, Prometheus, demo, filled, get
-from tests.dashboards.test_dashboards import awaited
 from tools.dashboards.__main__ import FOLDER
 
 CELL_W, CELL_H = 60, 34
@@ -96,8 +95,6 @@ class Drawing:
         return page, bottom + 16
 
     def _panel(self, panel: dict[str, Any], width: int, height: int) -> tuple[str, str]:
-        if any(awaited(target["expr"]) for target in panel["targets"]):
-            return "", "<p>its metrics are not here yet</p>"
         kind = panel["type"]
         if kind == "timeseries":
             return "", self._series(panel, width, height)
@@ -271,7 +268,7 @@ def main(arguments: list[str]) -> int:
         sys.exit("chromium is missing: apt-get install chromium")
     target = Path(arguments[0]) if arguments else FOLDER.parents[2] / "docs" / "pictures"
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), speed="4000") as running:
+    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), speed="4000", wait_s=900) as running:
         for uid, dashboard in read_dashboards(FOLDER).items():
             page, height = Drawing(running.prometheus, dashboard).page()
             take(page, height, target / f"{uid}.png")

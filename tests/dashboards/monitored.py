@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,9 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.pipeline.kit import ROOT, Pipeline, pipeline
+from tests.sinks.alertmanager.kit import PROMETHEUS, Manager, manager
 
 WAIT_S = 300.0
 """Generous: others may use the machine."""
@@ -50,6 +47,7 @@ class Prometheus:
     """One that runs."""
 
     url: str
+    wait_s: float = WAIT_S
 
     def query(self, promql: str, variables: dict[str, str] = DEMO) -> list[dict[str, Any]]:
         """An instant query, with the variables of a dashboard put in.
@@ -81,7 +79,7 @@ class Prometheus:
 
     def eventually(self, promql: str, good: Callable[[float], bool]) -> float:
         """The value, once it is good; bounded."""
-        deadline = time.monotonic() + WAIT_S
+        deadline = time.monotonic() + self.wait_s
         said: Any = None
         while time.monotonic() < deadline:
             try:
@@ -91,7 +89,7 @@ class Prometheus:
             except (urllib.error.URLError, ConnectionError) as exc:
                 said = exc
             time.sleep(0.25)
-        raise AssertionError(f"{promql} is not so within {WAIT_S} s; the last was: {said}")
+        raise AssertionError(f"{promql} is not so within {self.wait_s} s; the last was: {said}")
 
 
 def filled(promql: str, variables: dict[str, str]) -> str:
@@ -118,31 +116,16 @@ def exported(made: Pipeline) -> Iterator[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
-    """Debian's, on a free port, scraping as often as the shipped one does."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("prometheus is missing; Debian's package brings it: apt-get install prometheus")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    config = {
-        "global": dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "5s"),
-        "scrape_configs": [{"job_name": "watchroom", "static_configs": [{"targets": [target]}]}],
-    }
-    # JSON is YAML.
-    (folder / "prometheus.yml").write_text(json.dumps(config), encoding="utf-8")
-    command = [
-        program,
-        f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+def alerting(made: Pipeline, manager: Manager) -> Iterator[None]:
+    """`watchroom alerts run`, telling the Alertmanager, on the port that the shipped Prometheus asks."""
+    environment = {**made.environment, "WATCHROOM_ALERTS_PORT": str(manager.used.alerts)}
+    command = [sys.executable, "-m", "watchroom", "alerts", "run", "--alertmanager", manager.url]
+    with (made.folder / "alerts.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=made.folder, env=environment, stdout=log, stderr=log)
         try:
-            yield Prometheus(f"http://127.0.0.1:{port}")
+            yield
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGTERM)
             process.wait(timeout=20)
 
 
@@ -179,13 +162,19 @@ def _say_of_now(made: Pipeline) -> None:
 
 
 @contextmanager
-def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
-    """The week replayed, moved so that it ends now, the clock running on while the test asks."""
+def demo(folder: Path, speed: str = "max", wait_s: float = WAIT_S) -> Iterator[Demo]:
+    """The week replayed, moved so that it ends now, the clock running on while the test asks.
+
+    Prometheus has the settings and the rules that ship, and an Alertmanager and the alert sink beside it.
+    """
     with ExitStack() as opened:
         files = {"dayton-sim": (ROOT / "deploy" / "agencies" / "dayton-sim.toml").read_text()}
         made = opened.enter_context(pipeline(folder, partitions=2, agencies=("sffd",), files=files))
         target = opened.enter_context(exported(made))
-        asked = opened.enter_context(prometheus(folder, target))
+        manages = opened.enter_context(manager(folder / "monitoring", int(target.rpartition(":")[2])))
+        manages.start(PROMETHEUS)
+        asked = Prometheus(f"http://127.0.0.1:{manages.used.prometheus}", wait_s)
+        opened.enter_context(alerting(made, manages))
         made.ok("simulate", "mediation", "--days", "10", "--background", "10")
         words = ["replay", "--profile", "sffd", "--speed", speed, "--shift-to-now"]
         words += ["--clock-step", "1d" if speed == "max" else "1h"]
@@ -204,11 +193,16 @@ def demo(folder: Path, speed: str = "max") -> Iterator[Demo]:
                 lambda v: v > 4_000,
             )
             _say_of_now(made)
+            # One that nobody can read: a demo without a dead letter shows an empty panel of them.
+            made.raw([(b"sffd/bad", b"not an event", 0)])
             labels = 'agency="sffd",interval="turnout",mode="EMERGENT",window="1h"'
             asked.eventually(f"watchroom_interval_measurements{{{labels}}}", lambda v: v > 0)
             asked.eventually("count(watchroom_interval_distribution_measurements)", lambda v: v > 0)
             asked.eventually("count(watchroom_breaches_ended)", lambda v: v > 0)
             asked.eventually('count(watchroom_interval_by_group_seconds{agency="sffd"})', lambda v: v > 100)
+            asked.eventually("sum(watchroom_alerts_posted_total)", lambda v: v > 0)
+            asked.eventually("count(stage:watchroom_events_dead_lettered:increase10m)", lambda v: v > 0)
+            asked.eventually("count(job:watchroom_events_arrived:rate1h)", lambda v: v > 0)
             asked.eventually('watchroom_diversion_arrival_seconds{window="30d"}', lambda v: v > 0)
             yield Demo(made, asked, target)
         finally:

@@ -27,11 +27,6 @@ ALERTS = {f"watchroom_alerts_{name}" for name in ("waiting", "firing", "posted_t
 """Of `watchroom alerts run`, which serves them itself."""
 
 
-def awaited(promql: str) -> bool:
-    """Whether a query asks for what is not here yet, so that it can't have an answer."""
-    return any(re.search(rf"\b{name}\b", promql) for name in ALERTS)
-
-
 def test_a_rebuild_gives_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
     """What is committed is what `python -m tools.dashboards` writes."""
     assert main(["--check"]) == 0, capsys.readouterr().out
