@@ -25,7 +25,11 @@ def units(program: str, heap_mb: int = 512) -> tuple[Unit, ...]:
     memory_mb = 2_048 + 3 * heap_mb
     return (
         Unit("sysusers.d/watchroom.conf", _USER),
-        Unit("systemd/system/watchroom.service", _SERVICE.format(program=program, memory_mb=memory_mb)),
+        Unit(
+            "systemd/system/watchroom.service",
+            _SERVICE.format(program=program, memory_mb=memory_mb, hardening=_HARDENED),
+        ),
+        Unit("systemd/system/watchroom-alerts.service", _ALERTS.format(program=program, hardening=_HARDENED)),
         Unit("watchroom/watchroom.toml", _SETTINGS.format(heap_mb=heap_mb)),
     )
 
@@ -33,6 +37,29 @@ def units(program: str, heap_mb: int = 512) -> tuple[Unit, ...]:
 _USER = """\
 # Nobody logs in as this one.
 u watchroom - "Watchroom" /var/lib/watchroom
+"""
+
+_HARDENED = """\
+# It writes to its own folders, and needs nothing else of the machine.
+ProtectSystem=strict
+ProtectHome=true
+PrivateTmp=true
+PrivateDevices=true
+ProtectKernelTunables=true
+ProtectKernelModules=true
+ProtectKernelLogs=true
+ProtectControlGroups=true
+ProtectClock=true
+ProtectHostname=true
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=true
+RestrictSUIDSGID=true
+RestrictRealtime=true
+LockPersonality=true
+NoNewPrivileges=true
+CapabilityBoundingSet=
+SystemCallArchitectures=native
+UMask=0027
 """
 
 _SERVICE = """\
@@ -59,29 +86,34 @@ Environment=HOME=/var/lib/watchroom
 MemoryMax={memory_mb}M
 LimitNOFILE=65536
 
-# It writes to its own folders, and needs nothing else of the machine.
-ProtectSystem=strict
-ProtectHome=true
-PrivateTmp=true
-PrivateDevices=true
-ProtectKernelTunables=true
-ProtectKernelModules=true
-ProtectKernelLogs=true
-ProtectControlGroups=true
-ProtectClock=true
-ProtectHostname=true
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=true
-RestrictSUIDSGID=true
-RestrictRealtime=true
-LockPersonality=true
-NoNewPrivileges=true
-CapabilityBoundingSet=
-SystemCallArchitectures=native
-UMask=0027
-
+{hardening}
 [Install]
 WantedBy=multi-user.target
+"""
+
+_ALERTS = """\
+[Unit]
+Description=Watchroom: breaches to Alertmanager
+After=watchroom.service
+# The Kafka that it reads is that one's; it starts and stops with it.
+BindsTo=watchroom.service
+
+[Service]
+Type=exec
+User=watchroom
+Group=watchroom
+ExecStart={program} --config /etc/watchroom/watchroom.toml alerts run
+# Until Kafka is up it ends with a word, and is started again.
+Restart=always
+RestartSec=5
+StateDirectory=watchroom
+StateDirectoryMode=0750
+Environment=HOME=/var/lib/watchroom
+MemoryMax=512M
+
+{hardening}
+[Install]
+WantedBy=watchroom.service
 """
 
 _SETTINGS = """\
@@ -91,4 +123,7 @@ agencies_dir = "/etc/watchroom/agencies"
 broker_heap_mb = {heap_mb}
 exporter_host = "127.0.0.1"
 exporter_port = 9108
+# Whom watchroom-alerts.service tells of breaches: Debian's prometheus-alertmanager, where it is installed.
+alertmanagers = "http://127.0.0.1:9093"
+alerts_port = 9109
 """

@@ -52,6 +52,9 @@ class Target:
     def __init__(self, client: Client, figures: Figures) -> None:
         self.client = client
         self._figures = figures
+        for counter in (figures.posted, figures.failed, figures.refused):
+            # There from the start, at 0: a rate of what is not there yet is no rate.
+            counter.labels(client.url)
         self._outbox = Outbox()
         self._changed = threading.Condition()
         self._stop = False

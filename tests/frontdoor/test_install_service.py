@@ -38,7 +38,7 @@ def test_a_dry_run_prints_everything_and_writes_nothing(tmp_path: Path) -> None:
 
 def test_the_unit_runs_what_there_is() -> None:
     """Its command exists, runs as nobody in particular, may write to its own folders alone."""
-    _, unit, _ = units("/opt/watchroom/bin/watchroom", heap_mb=1024)
+    _, unit, _, _ = units("/opt/watchroom/bin/watchroom", heap_mb=1024)
     made = service(unit.text)["Service"]
     words = made["ExecStart"].split()
 
@@ -49,9 +49,22 @@ def test_the_unit_runs_what_there_is() -> None:
     assert made["MemoryMax"] == "5120M"
 
 
+def test_the_alert_sink_is_a_unit_of_its_own() -> None:
+    """It begins and ends with the other, is as confined, and is told of an Alertmanager by the settings."""
+    _, unit, alerts, settings = units("/opt/watchroom/bin/watchroom")
+    sink, main = service(alerts.text), service(unit.text)
+
+    assert sink["Service"]["ExecStart"].split()[-2:] == ["alerts", "run"]
+    assert sink["Unit"]["BindsTo"] == sink["Install"]["WantedBy"] == "watchroom.service"
+    confined = {k: v for k, v in main["Service"].items() if k.startswith(("Protect", "Restrict", "Private"))}
+    assert len(confined) > 10
+    assert confined.items() <= dict(sink["Service"]).items()
+    assert tomllib.loads(settings.text)["alertmanagers"]
+
+
 def test_settings_are_settings(tmp_path: Path) -> None:
     """The file that is written can be read as settings."""
-    _, _, settings = units("/opt/watchroom/bin/watchroom", heap_mb=700)
+    _, _, _, settings = units("/opt/watchroom/bin/watchroom", heap_mb=700)
     read = tomllib.loads(settings.text)
 
     assert read.keys() <= Settings.model_fields.keys()

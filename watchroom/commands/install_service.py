@@ -18,6 +18,7 @@ Then, as root:
   install -d /etc/watchroom/agencies      # and your agency's file in it: watchroom agency check FILE
   systemctl daemon-reload
   systemctl enable --now watchroom
+  systemctl enable --now watchroom-alerts # where there is an Alertmanager, to tell it of breaches
   journalctl -u watchroom -f"""
 
 
@@ -40,7 +41,8 @@ Then, as root:
 def command(context: Context, dry_run: bool, folder: Path, program: Path | None) -> None:
     """Write systemd's unit, its user and a file of settings; settings that are there stay.
 
-    For a small agency on one machine: one service, which is `watchroom up`. Nothing is started.
+    For a small agency on one machine: one service, which is `watchroom up`, and one that tells Alertmanager
+    of breaches. Nothing is started.
 
     \b
     Example:
