@@ -268,7 +268,7 @@ def main(arguments: list[str]) -> int:
         sys.exit("chromium is missing: apt-get install chromium")
     target = Path(arguments[0]) if arguments else FOLDER.parents[2] / "docs" / "pictures"
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), speed="4000", wait_s=900) as running:
+    with tempfile.TemporaryDirectory() as folder, demo(Path(folder), speed="8000", wait_s=900) as running:
         for uid, dashboard in read_dashboards(FOLDER).items():
             page, height = Drawing(running.prometheus, dashboard).page()
             take(page, height, target / f"{uid}.png")

@@ -26,6 +26,8 @@ from tests.sinks.alertmanager.kit import PROMETHEUS, Manager, manager
 
 WAIT_S = 300.0
 """Generous: others may use the machine."""
+PATIENT = {"WATCHROOM_TRANSACTION_TIMEOUT_S": "120", "WATCHROOM_SESSION_TIMEOUT_S": "60"}
+"""Where others use the machine a worker may stand still for longer than Kafka waits; nobody restarts it."""
 DEMO = {
     "agency": "sffd", "mode": "EMERGENT", "window": "24h", "interval": "turnout", "station": ".*",
     "mediating": "dayton-sim", "diversion_window": "30d",
@@ -169,7 +171,9 @@ def demo(folder: Path, speed: str = "max", wait_s: float = WAIT_S) -> Iterator[D
     """
     with ExitStack() as opened:
         files = {"dayton-sim": (ROOT / "deploy" / "agencies" / "dayton-sim.toml").read_text()}
-        made = opened.enter_context(pipeline(folder, partitions=2, agencies=("sffd",), files=files))
+        made = opened.enter_context(
+            pipeline(folder, partitions=2, agencies=("sffd",), files=files, more=PATIENT)
+        )
         target = opened.enter_context(exported(made))
         manages = opened.enter_context(manager(folder / "monitoring", int(target.rpartition(":")[2])))
         manages.start(PROMETHEUS)
