@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ CAPTION = (
     "Drawn by tools/pictures.py from this dashboard's own queries, asked of a real Prometheus that held the "
     "demo. Not a picture of Grafana."
 )
+INVENTED = " SIMULATED: these calls were invented by `watchroom simulate mediation`."
 STYLE = """
 body{margin:0;background:#111217;color:#d8d9da;font:13px sans-serif}
 h1{font-size:18px;margin:10px 12px 2px}p{margin:2px 12px 8px;color:#9a9ba0}
@@ -63,7 +65,8 @@ def named(legend: str, metric: dict[str, str]) -> str:
     """A series' name as its legend has it."""
     for label, value in metric.items():
         legend = legend.replace("{{" + label + "}}", value)
-    return legend or metric.get("__name__", "")
+    # A label that a series has not is nothing to Grafana.
+    return re.sub(r"\{\{\w+\}\}", "", legend).strip() or metric.get("__name__", "")
 
 
 class Drawing:
@@ -90,7 +93,8 @@ class Drawing:
                 f'<div class="panel" style="left:{left}px;top:{top}px;width:{width}px;height:{height}px;'
                 f'{color}"><div class="title">{title}</div>{inner}</div>'
             )
-        head = f"<h1>{html.escape(self._dashboard['title'])}</h1><p>{html.escape(CAPTION)}</p>"
+        caption = CAPTION + (INVENTED if "$mediating" in json.dumps(self._dashboard["panels"]) else "")
+        head = f"<h1>{html.escape(self._dashboard['title'])}</h1><p>{html.escape(caption)}</p>"
         page = f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{head}{''.join(parts)}"
         return page, bottom + 16
 
@@ -194,7 +198,7 @@ class Drawing:
                 f"{tall - (value - low) / (high - low) * (tall - 8):.1f}"
                 for at, value in points
             )
-            dash = ' stroke-dasharray="6 5"' if "of" in name.split() else ""
+            dash = ' stroke-dasharray="6 5"' if name.startswith(("goal of", "limit of")) else ""
             color = COLORS[place % len(COLORS)]
             drawn += f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="1.6"{dash}/>'
         axis = "".join(
