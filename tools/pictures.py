@@ -273,6 +273,8 @@ def main(arguments: list[str]) -> int:
     target = Path(arguments[0]) if arguments else FOLDER.parents[2] / "docs" / "pictures"
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, demo(Path(folder), speed="8000", wait_s=900) as running:
+        # All of them of one state: what is still being read would differ from picture to picture.
+        running.prometheus.eventually("max(watchroom_lag_offsets)", lambda v: v <= 2)
         for uid, dashboard in read_dashboards(FOLDER).items():
             page, height = Drawing(running.prometheus, dashboard).page()
             take(page, height, target / f"{uid}.png")
