@@ -461,6 +461,8 @@ class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
         arrived: records of sources read, clocks and absorbed states apart; arrived = joined + dead-lettered.
         dead: dead-letter reason to count.
         clocks: agency to its clock in this partition.
+        looks_failed: looks at running clocks that a defect of ours ended; each has a dead letter under its
+            incident's key, which is no arrival.
         open_incidents: incidents held that have not ended; ``held`` all that are held.
         last_event_ms: append time of the last event read, milliseconds since the epoch.
         worker: who holds the partition.
@@ -479,6 +481,7 @@ class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
     rejected_labels: int = 0
     records_out: int = 0
     clocks: dict[str, Micros] = {}
+    looks_failed: int = 0
     held: int = 0
     open_incidents: int = 0
     last_event_ms: int = 0

@@ -224,6 +224,7 @@ class Partition:
             clock_records=count("clock_records", 0),
             absorbed=count("absorbed", 0),
             evicted=count("evicted", 0),
+            looks_failed=count("looks_failed", 0),
             records_out=count("records_out", 0),
             clocks={a: desk.clock for a, desk in self._desks.items() if desk.clock is not None},
             held=len(self._held),
@@ -540,6 +541,7 @@ class Partition:
             else:
                 self._later[key] = incident
         watch.changed.clear()
+        self._tell_failed(desk)
 
     def _tell_of(self, desk: Desk, key: str, incident: Incident, parts: set[str]) -> None:
         """Write the breaches of one incident that changed."""
@@ -634,18 +636,30 @@ class Partition:
         """Keep what could not be joined, untouched, with its reason and origin."""
         self._count("arrived")
         self._count(f"dead:{reason.value}")
-        topic, partition = self._layout.events, self._partition
-        headers = (
+        key = f"{self._layout.events}/{self._partition}/{offset}"
+        self._dead.append(((key.encode(), value or b""), self._headers(offset, append_ms, reason, detail)))
+
+    def _headers(self, offset: int, append_ms: int, reason: DeadLetterReason, detail: str) -> Headers:
+        return (
             ("reason", reason.value.encode()),
             ("detail", detail[:500].encode(errors="replace")),
-            ("topic", topic.encode()),
-            ("partition", str(partition).encode()),
+            ("topic", self._layout.events.encode()),
+            ("partition", str(self._partition).encode()),
             ("offset", str(offset).encode()),
             ("append_ms", str(append_ms).encode()),
         )
-        self._dead.append(
-            ((f"{topic}/{partition}/{offset}".encode(), value if value is not None else b""), headers)
-        )
+
+    def _tell_failed(self, desk: Desk) -> None:
+        """Tell of looks that a defect of ours ended, under the key of the incident: no event was lost by it.
+
+        So it is a dead letter without a body, and no event of the count law.
+        """
+        for key, offset, defect in desk.watch.failed:
+            self._count("looks_failed")
+            detail = f"a look at the clocks of {key}: {defect}"
+            headers = self._headers(offset, self._last_event_ms, DeadLetterReason.INTERNAL, detail)
+            self._dead.append(((key.encode(), b""), headers))
+        desk.watch.failed.clear()
 
     def _collect(self) -> list[Send]:
         """Everything this batch gives, states and position last."""

@@ -28,6 +28,10 @@ NOW: Micros = -NEVER
 """Look at the next clock: something was said."""
 
 
+Failed = tuple[str, int, str]
+"""(key of the incident, offset of the last event applied to it, the defect)"""
+
+
 class Watch:
     """An agency's running clocks in one partition.
 
@@ -37,9 +41,10 @@ class Watch:
         pending: id to the first clock that is still to look at the incident.
         changed: key to the incident that was looked at, and the parts of its breaches that changed, since
             records were last written.
+        failed: looks that a defect of ours ended, since records were last written.
     """
 
-    __slots__ = ("_clocks", "_due", "_scheduled", "changed", "pending", "spoken", "watching")
+    __slots__ = ("_clocks", "_due", "_scheduled", "changed", "failed", "pending", "spoken", "watching")
 
     def __init__(self, agency: Agency) -> None:
         self.watching = any(rules.response_clocks or rules.incident_clocks for rules in agency.rules)
@@ -47,6 +52,7 @@ class Watch:
         self.pending: dict[str, Micros] = {}
         self._clocks: list[Micros] = []
         self.changed: dict[str, tuple[Incident, set[str]]] = {}
+        self.failed: list[Failed] = []
         self._due: list[tuple[Micros, str]] = []
         self._scheduled: dict[str, Micros] = {}
 
@@ -111,25 +117,40 @@ class Watch:
 
         ``emitted``: its records as they were just made.
         """
-        clock, clocks = self.pending.pop(incident.incident_id), self._clocks
-        parts: set[str] = set()
-        made = None if emitted is None else _made(emitted)
-        while True:
-            again = glance(incident, agency, clock)
-            if again is None:
-                seen = look(incident, agency, clock, made)
-                parts |= _advance(incident, seen, (incident.last_offset, clock))
-                again = seen.again
-            if again > clocks[-1]:
-                break
-            clock = clocks[bisect_left(clocks, again)]
-        incident.wake = again
-        self.schedule(key, again)
+        clock, parts = self.pending.pop(incident.incident_id), set[str]()
+        try:
+            incident.wake = self._look_on(incident, agency, clock, emitted, parts)
+            self.schedule(key, incident.wake)
+        except Exception as defect:
+            # A defect of ours is of no event and must stop nothing: what changed before it counts. The
+            # incident is looked at again once it is spoken of, or by whoever (a mended worker) recovers it.
+            self.failed.append((key, incident.last_offset, repr(defect)))
+            incident.wake = NOW
+            self.schedule(key, NEVER)
         known = self.changed.get(key)
         if known is None:
             self.changed[key] = (incident, parts)
         else:
             known[1].update(parts)
+
+    def _look_on(
+        self, incident: Incident, agency: Agency, clock: Micros, emitted: Emitted | None, parts: set[str]
+    ) -> Micros:
+        """Look at an incident as of a clock and the later ones that find something to look at.
+
+        Adds to ``parts`` those of its breaches that changed; returns when to look again.
+        """
+        clocks = self._clocks
+        made = None if emitted is None else _made(emitted)
+        while True:
+            again = glance(incident, agency, clock)
+            if again is None:
+                seen = look(incident, agency, clock, made)
+                _advance(incident, seen, (incident.last_offset, clock), parts)
+                again = seen.again
+            if again > clocks[-1]:
+                return again
+            clock = clocks[bisect_left(clocks, again)]
 
 
 def _made(emitted: Emitted) -> Made | None:
@@ -143,16 +164,14 @@ def _made(emitted: Emitted) -> Made | None:
     return Made(case, emitted.incident.intervals, responses)
 
 
-def _advance(incident: Incident, seen: Look, revision: tuple[int, int]) -> set[str]:
-    """Move an incident's breaches on; returns the parts of their keys that changed."""
-    changed = set()
+def _advance(incident: Incident, seen: Look, revision: tuple[int, int], parts: set[str]) -> None:
+    """Move an incident's breaches on; adds the parts of their keys that changed."""
     readings = {part_of(name): reading for name, reading in seen.readings.items()}
     for part in (*readings, *(p for p in incident.breaches if p not in readings)):
         now = advance(incident.breaches.get(part), readings.get(part), seen, revision)
         if now is not None:
             incident.breaches[part] = now
-            changed.add(part)
-    return changed
+            parts.add(part)
 
 
 def part_of(name: Name) -> str:
