@@ -12,7 +12,7 @@ import json
 import types
 import typing
 from datetime import datetime
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
 from annotated_types import MaxLen, MinLen
@@ -112,6 +112,24 @@ MediationCorrection = _STRUCTS[events.MediationCorrectionEvent]
 MediationOutcome = _STRUCTS[events.MediationOutcomeEvent]
 Clock = _STRUCTS[events.ClockEvent]
 Absorbed = _STRUCTS[events.AbsorbedEvent]
+
+_COMMON = (
+    "schema_version", "event_id", "agency_id", "incident_id", "source_id", "occurred_at", "recorded_at",
+    "simulated",
+)  # fmt: skip
+EVENT_ID: Final = 1
+"""Where the fields that all events of an incident have stand in ``msgspec.structs.astuple`` of one."""
+AGENCY_ID: Final = 2
+INCIDENT_ID: Final = 3
+SOURCE_ID: Final = 4
+OCCURRED_AT: Final = 5
+RECORDED_AT: Final = 6
+SIMULATED: Final = 7
+assert all(
+    struct.__struct_fields__[: len(_COMMON)] == _COMMON
+    for struct in _STRUCTS.values()
+    if struct not in (Clock, Absorbed)
+)
 
 _fast = msgspec.json.Decoder(Union[tuple(_STRUCTS.values())]).decode  # noqa: UP007 - built, not written
 

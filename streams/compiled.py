@@ -8,17 +8,22 @@ and the path of a folder for what was compiled there.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import sys
 from pathlib import Path
 
 MODULES = (
-    "joining", "milestones", "place", "limits", "intervals", "emit",
+    "handbook", "joining", "milestones", "place", "limits", "intervals", "emit",
     "breaches/clocks", "breaches/glance", "breaches/lifecycle", "breaches/settled", "breaches/watch",
     "desk", "partition",
 )  # fmt: skip
 """What is compiled, in the order of who needs whom."""
+
+SHARED = ("times", "keys")
+"""Modules of ``schemas`` that the core calls with each event, and is compiled with: functions and constants,
+so that the core's own copies and those that all others have imported are the same."""
 
 MANIFEST = "made_of.json"
 FOLDER = "_compiled"
@@ -71,3 +76,14 @@ def choose(path: list[str], room: str = "") -> None:
     path.insert(0, str(folder / room))
     if not room:
         sys.path.append(str(folder))  # the library that holds them all is a module of the top level
+        for name in SHARED:
+            _initialise(folder, name)
+
+
+def _initialise(folder: Path, name: str) -> None:
+    """Run a compiled module of ``SHARED`` for the core alone, whose calls go to it directly."""
+    (library,) = (folder / "schemas").glob(f"{name}.*")
+    spec = importlib.util.spec_from_file_location(f"schemas.{name}", library)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))

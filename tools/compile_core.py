@@ -48,7 +48,10 @@ def compile_into(folder: Path) -> None:
             )
         (work / "mypy.ini").write_text("[mypy]\nplugins = pydantic.mypy\n")
         (work / "build.py").write_text(_BUILD)
-        sources = [f"streams/incidents/{name}.py" for name in compiled.MODULES]
+        sources = [
+            *(f"schemas/{name}.py" for name in compiled.SHARED),
+            *(f"streams/incidents/{name}.py" for name in compiled.MODULES),
+        ]
         done = subprocess.run(
             [sys.executable, "build.py", *sources], cwd=work, capture_output=True, text=True, check=False
         )
@@ -60,7 +63,7 @@ def compile_into(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         core = work / "streams" / "incidents"
-        for library in [*work.glob("*.so"), *core.rglob("*.so")]:
+        for library in [*work.glob("*.so"), *work.glob("schemas/*.so"), *core.rglob("*.so")]:
             to = folder / library.relative_to(core if library.is_relative_to(core) else work)
             to.parent.mkdir(exist_ok=True)
             shutil.copy2(library, to)

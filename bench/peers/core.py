@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from schemas import keys, records
-from schemas.agency import Agency, load_agencies
+from schemas.agency import load_agencies
 from schemas.decoding import Clock, Correction, Disposition, Merge, Milestone, Undecodable, decode
 from schemas.settings import load_settings
 from schemas.times import micros
 from streams.incidents import packing
 from streams.incidents.emit import emit
+from streams.incidents.handbook import Handbook
 from streams.incidents.joining import join_correction, join_press, join_statement
 from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Incident
 
-AGENCIES: dict[str, Agency] = load_agencies(load_settings().agencies_dir)
+HANDBOOKS = {name: Handbook(agency) for name, agency in load_agencies(load_settings().agencies_dir).items()}
 
 Outputs = list[tuple[bytes, bytes]]
 """Keys and values of records."""
@@ -40,7 +41,7 @@ def step(
         incident = Incident(agency_id=event.agency_id, incident_id=event.incident_id, first_offset=offset)
     incident.last_offset = offset
     unit = _join(incident, event)
-    emitted = emit(incident, AGENCIES[event.agency_id], None, partition, {unit})
+    emitted = emit(incident, HANDBOOKS[event.agency_id], None, partition, {unit})
     incident.emitted, incident.shared = emitted.counts, emitted.shared
     key = keys.incident_key(event.agency_id, event.incident_id).encode()
     outputs = [(key, records.encode(emitted.incident))]

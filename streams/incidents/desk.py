@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 from schemas.agency import Agency
 from schemas.times import Micros
 from streams.incidents.breaches.watch import Watch
+from streams.incidents.handbook import Handbook
 from streams.incidents.state import NEVER, Incident
 
 Touched = tuple[Incident, set[str]]
@@ -25,6 +26,7 @@ class Desk:
         oldest: events that occurred before are too late.
         told: the clock last written to the result topics.
         watch: its running clocks here.
+        handbook: its rules, as the core asks them.
         touched: incident's id to what was touched of it since its records were last written.
     """
 
@@ -35,6 +37,7 @@ class Desk:
         "agency",
         "clock",
         "clocks",
+        "handbook",
         "oldest",
         "sources",
         "told",
@@ -44,6 +47,7 @@ class Desk:
 
     def __init__(self, agency: Agency, keep: Micros) -> None:
         self.agency = agency
+        self.handbook = Handbook(agency)
         self.sources = agency.source_ids
         self.clocks: dict[str, Micros] = {}
         self.clock: Micros | None = None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from schemas.agency import Agency, Rules
 from schemas.keys import incident_key, response_under
 from schemas.records import EncounterRecord, IncidentRecord, Measure, ResponseRecord
 from schemas.times import Micros
 from schemas.vocabulary import Flag, IncidentState
+from streams.incidents.handbook import Book, Handbook
 from streams.incidents.intervals import Case, measure_incident, measure_response
 from streams.incidents.joining import (
     combined,
@@ -107,7 +107,7 @@ class _Setting:
 
 def emit(
     incident: Incident,
-    agency: Agency,
+    handbook: Handbook,
     clock: Micros | None,
     partition: int,
     touched: Set[str] = frozenset({INCIDENT}),
@@ -116,7 +116,7 @@ def emit(
 
     Args:
         incident: its state; read, not changed.
-        agency: its file.
+        handbook: its agency's rules.
         clock: the agency's clock in this partition, None before its sources have spoken.
         partition: the source partition the incident lives on.
         touched: units spoken of since the records were last written, ``INCIDENT`` for the incident itself.
@@ -127,7 +127,7 @@ def emit(
     seen = view(facts)
     key = incident_key(incident.agency_id, incident.incident_id)
     setting = _Setting(incident, key, partition, facts, seen, seen.closed_at(clock))
-    rules = agency.rules_at(setting.call_at or seen.began)
+    rules = handbook.at(setting.call_at or seen.began)
     flags = []
     cycle = cycle_through(incident, holdings) if holdings else []
     if cycle:
@@ -154,9 +154,9 @@ def emit(
         counts[name] = unit.response.ordinal
     if incident.emitted != counts:
         _void_the_gone(setting, emitted)
-    if agency.mediation:
+    if handbook.mediation:
         emitted.encounter = encounter(
-            incident, facts, seen, units, agency,
+            incident, facts, seen, units, handbook.agency,
             state=record.state, revision=setting.revision, source=setting.source,
             closed_at=setting.closed_at, merged_into=setting.merged_into,
         )  # fmt: skip
@@ -210,7 +210,7 @@ def _incident_record(
     )
 
 
-def _response(setting: _Setting, unit: Placed, rules: Rules) -> tuple[str, ResponseRecord]:
+def _response(setting: _Setting, unit: Placed, rules: Book) -> tuple[str, ResponseRecord]:
     incident, response, merged = setting.incident, unit.response, bool(setting.merged_into)
     times, facts, closed = response.times, setting.facts, setting.closed
     record = ResponseRecord(
@@ -226,7 +226,7 @@ def _response(setting: _Setting, unit: Placed, rules: Rules) -> tuple[str, Respo
         service=unit.service,
         place=unit.place,
         call_at=setting.call_at,
-        began_at=min(times.values()),
+        began_at=response.began,
         ended_at=response.end or 0,
         closed_at=setting.closed_at,
         merged_at=setting.merged_at,

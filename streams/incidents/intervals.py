@@ -8,10 +8,10 @@ exclusion.
 
 from __future__ import annotations
 
-from schemas.agency import Rules
 from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import Standing
+from streams.incidents.handbook import Book
 from streams.incidents.joining import values_of
 from streams.incidents.limits import Limit, ever_red, limit_of, red
 from streams.incidents.milestones import Response, View
@@ -111,7 +111,7 @@ def _to_own_end(
 
 
 def measure_response(
-    unit: Placed, facts: Facts, rules: Rules, closed: Micros | None, *, incident_over: bool
+    unit: Placed, facts: Facts, rules: Book, closed: Micros | None, *, incident_over: bool
 ) -> dict[str, Measure]:
     """All intervals of one FIRE or EMS response, judged once the incident is over.
 
@@ -120,11 +120,13 @@ def measure_response(
     else that end.
     """
     response, arrival, too_long = unit.response, unit.arrival, rules.too_long_s
-    get = response.times.get
-    dispatch, arrived = get("dispatch"), get("arrived_at_hospital")
-    leaving, left = get("enroute_to_hospital"), get("hospital_cleared")
+    times = response.times  # asked by ``times.get``, never by a ``get`` of it: compiled, that is no call
+    dispatch, enroute, arrived = (
+        times.get("dispatch"), times.get("enroute_to_scene"), times.get("arrived_at_hospital")
+    )  # fmt: skip
+    leaving, left = times.get("enroute_to_hospital"), times.get("hospital_cleared")
     measures = {
-        "turnout": turnout(dispatch, get("enroute_to_scene"), arrival, response.end, closed, too_long),
+        "turnout": turnout(dispatch, enroute, arrival, response.end, closed, too_long),
         "travel": travel(unit, response.end, closed, too_long),
         "commitment": _to_own_end(
             dispatch, "dispatch_missing", None, "clear_before_dispatch", response, closed, too_long
@@ -143,7 +145,7 @@ def measure_response(
             continue  # excluded for good: no limit could make a breach of it
         start, end = _start(interval, unit), response.end
         until = measure.at or end or closed
-        limit = limit_of(interval, facts, response.unit, unit.place, rules, start, until)
+        limit = limit_of(interval, facts, response.unit, unit.limits, rules, start, until)
         if limit is not None:
             late = (
                 interval == "turnout"
@@ -258,10 +260,10 @@ class Case:
             else the first dispatched; None where no unit was sent.
     """
 
-    __slots__ = ("closed", "due", "facts", "lead", "place", "rules", "seen", "units")
+    __slots__ = ("closed", "due", "facts", "lead", "limits", "place", "rules", "seen", "units")
 
     def __init__(
-        self, seen: View, units: list[Placed], facts: Facts, rules: Rules, closed: Micros | None
+        self, seen: View, units: list[Placed], facts: Facts, rules: Book, closed: Micros | None
     ) -> None:
         self.seen = seen
         self.units = units
@@ -273,9 +275,26 @@ class Case:
         if lead is None:
             lead = first_dispatched(units)
         self.lead = lead
-        self.place: Place = (
-            lead.place if lead is not None else place_of({}, values_of(facts, INCIDENT), rules)
-        )
+        if lead is not None:
+            self.place: Place = lead.place
+            self.limits = lead.limits
+        else:
+            self.place = place = place_of({}, values_of(facts, INCIDENT), rules)
+            self.limits = rules.limits(place.mode, place.class_, place.priority)
+
+
+def _between(
+    case: Case, start: Micros | None, no_start: str, until: Micros | None, no_end: str, before: str
+) -> Measure:
+    """From one milestone to another; an empty ``no_end`` where the other is the first arrival."""
+    if start is None:
+        return _without(no_start, case.seen.ended, case.closed)
+    if until is None:
+        end, closed = case.seen.ended, case.closed
+        return _without(no_end, end, closed) if no_end else case.due.missing(end, closed)
+    if until < start:
+        return Measure(-1, before, until)
+    return _span(start, until, case.rules.too_long_s)
 
 
 def measure_incident(case: Case) -> dict[str, Measure]:
@@ -291,32 +310,25 @@ def measure_incident(case: Case) -> dict[str, Measure]:
         if sent is not None and (dispatch is None or sent < dispatch):
             dispatch = sent
     arrival = due.first.arrival if due.first is not None else None
-    too_long = rules.too_long_s
-
-    def to(start: Micros | None, no_start: str, until: Micros | None, no_end: str, before: str) -> Measure:
-        if start is None:
-            return _without(no_start, end, closed)
-        if until is None:
-            return _without(no_end, end, closed) if no_end else due.missing(end, closed)
-        return Measure(-1, before, until) if until < start else _span(start, until, too_long)
-
     measures = {
-        "call_answering": to(
-            ring, "call_arrival_missing", answer, "call_answered_missing", "answered_before_arrival"
+        "call_answering": _between(
+            case, ring, "call_arrival_missing", answer, "call_answered_missing", "answered_before_arrival"
         ),
-        "call_taking": to(
-            ring, "call_arrival_missing", create, "call_create_missing", "create_before_arrival"
+        "call_taking": _between(
+            case, ring, "call_arrival_missing", create, "call_create_missing", "create_before_arrival"
         ),
-        "dispatching": to(create, "call_create_missing", dispatch, "no_dispatch", "dispatch_before_create"),
-        "alarm_processing": to(
-            answer, "call_answered_missing", dispatch, "no_dispatch", "dispatch_before_answer"
+        "dispatching": _between(
+            case, create, "call_create_missing", dispatch, "no_dispatch", "dispatch_before_create"
         ),
-        "alarm_processing_neris": to(
-            ring, "call_arrival_missing", dispatch, "no_dispatch", "dispatch_before_arrival"
+        "alarm_processing": _between(
+            case, answer, "call_answered_missing", dispatch, "no_dispatch", "dispatch_before_answer"
+        ),
+        "alarm_processing_neris": _between(
+            case, ring, "call_arrival_missing", dispatch, "no_dispatch", "dispatch_before_arrival"
         ),
         "travel_first_due": due.travel(case),
-        "response_first_due": to(dispatch, "no_dispatch", arrival, "", "arrival_before_dispatch"),
-        "total_response": to(ring, "call_arrival_missing", arrival, "", "arrival_before_call"),
+        "response_first_due": _between(case, dispatch, "no_dispatch", arrival, "", "arrival_before_dispatch"),
+        "total_response": _between(case, ring, "call_arrival_missing", arrival, "", "arrival_before_call"),
     }
     als = due
     if rules.measure_als:
@@ -332,15 +344,21 @@ def measure_incident(case: Case) -> dict[str, Measure]:
         elif interval == "travel_als":
             _judge_first_due(case, interval, als, measure, over=over)
         elif not measure.reason:  # a time nobody records is no breach, however often the call was downgraded
-            starts = {"dispatching": create, "alarm_processing": answer, "response_first_due": dispatch}
+            start = ring
+            if interval == "dispatching":
+                start = create
+            elif interval == "alarm_processing":
+                start = answer
+            elif interval == "response_first_due":
+                start = dispatch
             unit_id = case.lead.response.unit if case.lead is not None else INCIDENT
             limit = limit_of(
                 interval,
                 case.facts,
                 unit_id,
-                case.place,
+                case.limits,
                 rules,
-                starts.get(interval, ring),
+                start,
                 measure.at or end,
             )
             if limit is not None:
@@ -380,7 +398,7 @@ def own_limit(case: Case, interval: str, unit: Placed) -> Limit | None:
         interval,
         case.facts,
         response.unit,
-        unit.place,
+        unit.limits,
         case.rules,
         response.times.get("enroute_to_scene"),
         until,

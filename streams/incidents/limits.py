@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from schemas.agency import Rules
-from schemas.records import Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import UNKNOWN
+from streams.incidents.handbook import Book, Limits
 from streams.incidents.joining import stated_at, value_of
 from streams.incidents.state import INCIDENT, Change, Facts
 
@@ -45,8 +44,8 @@ def limit_of(
     interval: str,
     facts: Facts,
     unit: str,
-    place: Place,
-    rules: Rules,
+    limits: Limits,
+    rules: Book,
     start: Micros | None,
     until: Micros | None,
 ) -> Limit | None:
@@ -55,13 +54,13 @@ def limit_of(
     Args:
         interval: its id.
         facts: what was said of the incident.
-        place: the final mode, class and priority.
+        limits: of the final mode, class and priority.
         rules: the agency's, in force at call time.
         start: the instant it runs from, None where there is none.
         unit: whose mode, class and priority count; the incident's stand in where the unit has none.
         until: its end milestone, or the end of its response or incident; None while it runs.
     """
-    final = rules.target(interval, place.mode, place.class_, place.priority)
+    final = limits.get(interval)
     histories = _histories(facts, unit) if facts.changed and start is not None else None
     if start is None or histories is None:
         return None if final is None else _plain(final)
@@ -103,7 +102,7 @@ def _in_force(changes: list[Change], at: Micros) -> str:
 def _changed_under_way(
     interval: str,
     histories: list[tuple[list[Change], list[Change]]],
-    rules: Rules,
+    rules: Book,
     start: Micros,
     until: Micros | None,
     *,
@@ -113,7 +112,7 @@ def _changed_under_way(
         mode, class_, priority = (
             _in_force(own, instant) or _in_force(incident, instant) or UNKNOWN for own, incident in histories
         )
-        return rules.target(interval, mode, class_, priority)
+        return rules.limits(mode, class_, priority).get(interval)
 
     moments = sorted(
         {

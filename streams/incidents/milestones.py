@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.times import DAY, Micros
 from streams.incidents.state import DESK, EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
 
 SILENCE: Micros = DAY
 """An incident silent for so long (by recorded_at) is closed by rule."""
 
-_FIRST: Micros = -(1 << 62)
-_LAST: Micros = 1 << 62
+_FIRST: Final = -(1 << 62)
+_LAST: Final = (1 << 62) - 1
 
 _UNIT_ORDER = ("dispatch", "enroute_to_scene", "staging", "on_scene", "at_patient", "enroute_to_hospital",
                "arrived_at_hospital", "hospital_cleared", "unit_clear")  # fmt: skip
@@ -24,14 +26,16 @@ class Response:
         end: the earliest of its unit_clear, its canceled_enroute and the first incident_clear not before its
             dispatch.
         own_end: whether it has an end of its own, not the incident's alone.
+        began: the earliest of its times.
     """
 
-    __slots__ = ("end", "ordinal", "own_end", "times", "unit")
+    __slots__ = ("began", "end", "ordinal", "own_end", "times", "unit")
 
     def __init__(self, unit: str, ordinal: int, times: dict[str, Micros], clears: list[Press]) -> None:
         self.unit = unit
         self.ordinal = ordinal
         self.times = times
+        self.began = first_of(times)
         end, canceled = times.get("unit_clear"), times.get("canceled_enroute")
         if canceled is not None and (end is None or canceled < end):
             end = canceled
@@ -139,14 +143,27 @@ def view(facts: Facts) -> View:
             else:
                 _split(responses, unit, names, [p[0] for p in dispatches], clears)
     times = _earliest(of_incident) if of_incident else {}
-    firsts = [min(times.values())] if times else []
-    firsts.extend([min(response.times.values()) for response in responses])
+    began = first_of(times)
+    for response in responses:
+        if response.began < began:
+            began = response.began
     ended = _incident_end(responses, clears)
-    return View(times, responses, min(firsts) if firsts else 0, ended, facts.last_recorded)
+    return View(times, responses, began if began < _LAST else 0, ended, facts.last_recorded)
 
 
 def _earliest(names: dict[str, list[Press]]) -> dict[str, Micros]:
+    if len(names) == 1:
+        return {name: presses[0][0] for name, presses in names.items()}
     return {name: names[name][0][0] for name in sorted(names)}
+
+
+def first_of(times: dict[str, Micros]) -> Micros:
+    """The earliest of some milestones, ``_LAST`` where there are none."""
+    first = _LAST
+    for at in times.values():
+        if at < first:
+            first = at
+    return first
 
 
 def _split(
@@ -200,10 +217,10 @@ def _incident_end(responses: list[Response], clears: list[Press]) -> Micros | No
 def out_of_order(times: dict[str, Micros], *, of_incident: bool) -> bool:
     """Whether milestones lie out of the order of the vocabulary."""
     before = _FIRST
-    get = times.get
     for name in _INCIDENT_ORDER if of_incident else _UNIT_ORDER:
-        at = get(name, before)
-        if at < before:
-            return True
-        before = at
+        at = times.get(name)
+        if at is not None:
+            if at < before:
+                return True
+            before = at
     return False

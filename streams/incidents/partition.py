@@ -6,12 +6,22 @@ Pure: the same batches give the same sends. Time comes in as clock records; each
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from msgspec.structs import astuple
 
 from schemas import events, keys, records
 from schemas.agency import Agency
 from schemas.decoding import (
+    AGENCY_ID,
+    EVENT_ID,
+    INCIDENT_ID,
+    OCCURRED_AT,
+    RECORDED_AT,
+    SIMULATED,
+    SOURCE_ID,
     Absorbed,
+    Change,
     Clock,
     Correction,
     Disposition,
@@ -107,6 +117,8 @@ def _stated(event: Any) -> dict[str, str]:
     if kind is Disposition:
         return {"disposition": event.disposition or ""}
     values: dict[str, str | None] = event.attributes
+    if None not in values.values():
+        return cast("dict[str, str]", values)
     return {name: value or "" for name, value in values.items()}
 
 
@@ -271,39 +283,45 @@ class Partition:
         Raises:
             Rejected: the event cannot be accepted.
         """
-        desk = self._desks.get(event.agency_id)
+        # All fields at one go: to ask a struct for one costs compiled code as much as to ask for all of them.
+        said = astuple(event)
+        agency_id: str = said[AGENCY_ID]
+        desk = self._desks.get(agency_id)
         if desk is None:
-            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {event.agency_id!r}")
-        occurred = micros(event.occurred_at)
-        stamp = event.recorded_at
+            raise Rejected(DeadLetterReason.UNKNOWN_AGENCY, f"no file of agency {agency_id!r}")
+        occurred = micros(said[OCCURRED_AT])
+        stamp = said[RECORDED_AT]
         recorded = occurred if stamp is None else micros(stamp)
-        source = event.source_id
+        source = said[SOURCE_ID]
         if source is not None and source not in desk.sources:
-            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{event.agency_id} lists no source {source!r}")
+            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{agency_id} lists no source {source!r}")
         if recorded > latest or occurred > latest:
             raise Rejected(DeadLetterReason.IN_THE_FUTURE, "more than an hour ahead of when it was appended")
         if occurred < desk.oldest:
             days = self._layout.keep // DAY
             raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
         kind = type(event)
-        corrects = kind is Correction or kind is MediationCorrection
-        if corrects and event.time is not None and micros(event.time) > latest:
-            raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
-        of_mediation = kind in statements.KINDS
-        if of_mediation:
+        unit: str = INCIDENT
+        if kind is Milestone or kind is Change:
+            unit = event.unit_id or INCIDENT
+        elif kind is Correction or kind is MediationCorrection:
+            if event.time is not None and micros(event.time) > latest:
+                raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
+            unit = _mediator(event) if kind is MediationCorrection else event.unit_id or INCIDENT
+        elif kind in statements.KINDS:
             unit = _mediator(event)
-        else:
-            unit = INCIDENT if kind is Merge or kind is Disposition else event.unit_id or INCIDENT
-        known = desk.touched.get(event.incident_id)
+        incident_id: str = said[INCIDENT_ID]
+        known = desk.touched.get(incident_id)
         if known is None or known[0].last_occurred < desk.oldest:
-            known = self._hold(desk, event.incident_id)
+            known = self._hold(desk, incident_id)
         incident, units = known
-        if incident.size > SIZE_LIMIT:
+        size = incident.size
+        if size > SIZE_LIMIT:
             raise Rejected(
                 DeadLetterReason.INCIDENT_TOO_LARGE, f"its incident's state is over {SIZE_LIMIT} bytes"
             )
         units.add(unit)
-        if event.incident_id not in desk.watch.spoken:
+        if incident_id not in desk.watch.spoken:
             self._spoken_of(desk, incident)
         if occurred > incident.last_occurred:
             incident.last_occurred = occurred
@@ -312,26 +330,27 @@ class Partition:
         incident.last_offset = offset
         if incident.first_offset < 0:
             incident.first_offset = offset
-        if event.simulated:
+        if said[SIMULATED]:
             incident.simulated = True
+        event_id: str = said[EVENT_ID]
         if kind is Milestone:
-            incident.size += join_press(incident, unit, event.name, occurred, recorded)
+            grown = join_press(incident, unit, event.name, occurred, recorded)
         elif kind is Correction:
             was = EARLIEST if event.was is None else micros(event.was)
             time = WITHDRAWN if event.time is None else micros(event.time)
-            incident.size += join_correction(
-                incident, unit, event.name, was, (recorded, event.event_id, time)
-            )
-        elif of_mediation:
-            incident.size += statements.join(incident, unit, event, occurred, recorded)
+            grown = join_correction(incident, unit, event.name, was, (recorded, event_id, time))
+        elif kind is not Change and kind in statements.KINDS:
+            grown = statements.join(incident, unit, event, occurred, recorded)
         else:
             values = _stated(event)
             if "address" in values:
                 values = statements.located(values, self._layout.place_key)
             if kind is Merge:
-                named = self._named.setdefault((event.agency_id, event.incident_id), set())
+                named = self._named.setdefault((agency_id, incident_id), set())
                 named.add(values["merged_into"])
-            incident.size += join_statement(incident, unit, occurred, recorded, event.event_id, values)
+            grown = join_statement(incident, unit, occurred, recorded, event_id, values)
+        if grown:
+            incident.size = size + grown
         self._joined += 1
 
     def _hold(self, desk: Desk, incident_id: str) -> Touched:
@@ -409,7 +428,7 @@ class Partition:
     def _spoken_of(self, desk: Desk, incident: Incident) -> None:
         """An event is about to be joined: the clocks before it look first, and the next one will."""
         if incident.incident_id in desk.watch.pending:
-            desk.watch.see(keys.incident_key(desk.agency.id, incident.incident_id), incident, desk.agency)
+            desk.watch.see(keys.incident_key(desk.agency.id, incident.incident_id), incident, desk.handbook)
         desk.watch.spoken.add(incident.incident_id)
 
     def _look(self, desk: Desk) -> None:
@@ -425,7 +444,7 @@ class Partition:
                 del watch.pending[incident_id]
                 continue
             incident = self._held[key] = packing.unpack(held) if isinstance(held, bytes) else held
-            watch.see(key, incident, desk.agency)
+            watch.see(key, incident, desk.handbook)
         self._tell_breaches(desk)
 
     def _flush(self, desk: Desk) -> None:
@@ -503,15 +522,15 @@ class Partition:
             touched = desk.touched
         if not touched:
             return
-        layout, agency = self._layout, desk.agency
-        to = keys.agency_partition(agency.id, layout.result_partitions)
+        layout, handbook = self._layout, desk.handbook
+        to = keys.agency_partition(desk.agency.id, layout.result_partitions)
         incidents = self._out.setdefault((layout.incidents, to), [])
         responses = self._out.setdefault((layout.responses, to), [])
         encounters = self._out.setdefault((layout.encounters, to), [])
         encode = records.encode
         before = len(incidents) + len(responses) + len(encounters)
         for incident, units in touched.values():
-            emitted = emit(incident, agency, desk.clock, self._partition, units)
+            emitted = emit(incident, handbook, desk.clock, self._partition, units)
             for name, record in emitted.responses:
                 responses.append((name.encode(), encode(record)))
             key = emitted.key.encode()
@@ -565,7 +584,7 @@ class Partition:
         desk.schedule(key, incident.due)
         watch = desk.watch
         if incident.incident_id in watch.pending and not watch.spare(key, incident, emitted):
-            watch.see(key, incident, desk.agency, emitted)
+            watch.see(key, incident, desk.handbook, emitted)
         told = watch.changed.pop(key, None)
         if told is not None:
             self._tell_of(desk, key, *told)

@@ -5,10 +5,10 @@ And which units count for first due (DEFINITIONS.md, 3).
 
 from __future__ import annotations
 
-from schemas.agency import Rules
 from schemas.records import Place
 from schemas.times import Micros
 from schemas.vocabulary import FIRE_AND_EMS, UNKNOWN
+from streams.incidents.handbook import Book
 from streams.incidents.joining import values_of
 from streams.incidents.milestones import Response
 from streams.incidents.state import Facts, Values
@@ -22,16 +22,18 @@ class Placed:
     Attributes:
         service: FIRE, EMS, POLICE, MEDIATION or OTHER.
         counts: whether it counts for first due.
+        limits: what binds its intervals.
         als: whether it carries advanced life support.
         arrival: its on_scene; the earlier of staging and on_scene where the agency says so.
     """
 
-    __slots__ = ("als", "arrival", "counts", "in_scope", "place", "response", "service")
+    __slots__ = ("als", "arrival", "counts", "in_scope", "limits", "place", "response", "service")
 
-    def __init__(self, response: Response, facts: Facts, incident: Values, rules: Rules) -> None:
+    def __init__(self, response: Response, facts: Facts, incident: Values, rules: Book) -> None:
         own = values_of(facts, response.unit)
         self.response = response
         self.place = place = place_of(own, incident, rules)
+        self.limits = rules.limits(place.mode, place.class_, place.priority)
         service = own.get("service") or incident.get("service")
         if not service:
             service = rules.unit_services.get(place.unit_type, rules.default_service)
@@ -60,22 +62,21 @@ class Placed:
         return response.times.get("dispatch", _LATE), response.unit, response.ordinal
 
 
-def place_of(own: Values, incident: Values, rules: Rules) -> Place:
+def place_of(own: Values, incident: Values, rules: Book) -> Place:
     """The unit's own attributes, else the incident's, else ``UNKNOWN``; battalions by the agency's table."""
-    mine, its = own.get, incident.get
-    area = mine("station_area") or its("station_area") or UNKNOWN
+    area = own.get("station_area") or incident.get("station_area") or UNKNOWN
     return Place(
-        mine("response_mode") or its("response_mode") or UNKNOWN,
-        mine("class") or its("class") or UNKNOWN,
-        mine("priority") or its("priority") or UNKNOWN,
+        own.get("response_mode") or incident.get("response_mode") or UNKNOWN,
+        own.get("class") or incident.get("class") or UNKNOWN,
+        own.get("priority") or incident.get("priority") or UNKNOWN,
         area,
-        mine("battalion") or its("battalion") or rules.areas.get(area, UNKNOWN),
-        mine("zone") or its("zone") or UNKNOWN,
-        mine("unit_type") or its("unit_type") or UNKNOWN,
+        own.get("battalion") or incident.get("battalion") or rules.areas.get(area, UNKNOWN),
+        own.get("zone") or incident.get("zone") or UNKNOWN,
+        own.get("unit_type") or incident.get("unit_type") or UNKNOWN,
     )
 
 
-def _exempt(stated: str | None, place: Place, rules: Rules) -> bool:
+def _exempt(stated: str | None, place: Place, rules: Book) -> bool:
     """Whether the unit does not count for first due in this class.
 
     As its events say, else as the agency says.

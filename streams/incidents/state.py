@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from schemas.times import Micros
 from streams.incidents.breaches.held import Held
 
-KEPT = 16
+KEPT: Final = 16
 """Presses of a name, corrections of a milestone and changes of an attribute that are kept."""
 
-SIZE_LIMIT = 400_000
+SIZE_LIMIT: Final = 400_000
 """About how many bytes one incident's state may grow to; what would make it larger is dead-lettered."""
 
-WITHDRAWN = -(1 << 62)
+WITHDRAWN: Final = -(1 << 62)
 """Stands for the absent new time of a correction."""
 
-EARLIEST = -(1 << 62)
+EARLIEST: Final = -(1 << 62)
 """Stands for the absent ``was`` of a correction: the earliest press."""
 
-INCIDENT = ""
+INCIDENT: Final = ""
 """Stands for the unit where the incident itself is meant."""
 
-DESK = "what the mediation desk says, under the name of a unit that no event can have"
+DESK: Final = "what the mediation desk says, under the name of a unit that no event can have"
 """Stands for the unit where the mediation desk is meant. An identifier has 64 characters at most."""
 
-NEVER = 1 << 62
+NEVER: Final = 1 << 62
 """Later than any instant."""
 
 Press = tuple[Micros, Micros]

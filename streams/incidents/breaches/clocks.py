@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from schemas.agency import Agency, Rules
 from schemas.keys import breach_part
 from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros
 from schemas.vocabulary import Withdrawal
+from streams.incidents.handbook import Book, Handbook, Limits
 from streams.incidents.intervals import Case, Due, measure_incident, measure_response, own_limit
 from streams.incidents.joining import combined, cycle_through, holdings_of, merged_into, values_of
 from streams.incidents.limits import UnderWay, red
@@ -115,14 +115,14 @@ class Made(NamedTuple):
     responses: Mapping[tuple[str, int], Mapping[str, Measure]]
 
 
-def look(incident: Incident, agency: Agency, clock: Micros, made: Made | None = None) -> Look:
+def look(incident: Incident, handbook: Handbook, clock: Micros, made: Made | None = None) -> Look:
     """Read all clocks of an incident."""
     holdings = holdings_of(incident) if incident.absorbed else {}
     facts = combined(incident, holdings)
     if _merged(incident, holdings):
         return Look(facts, Withdrawal.MERGED)
     seen = view(facts) if made is None else made.case.seen
-    rules = agency.rules_at(seen.call_at or seen.began) if made is None else made.case.rules
+    rules = handbook.at(seen.call_at or seen.began) if made is None else made.case.rules
     found = Look(facts, Withdrawal.CORRECTED, incident.breaches)
     if not rules.response_clocks and not rules.incident_clocks:
         return found
@@ -169,7 +169,7 @@ def _of_response(
     found: Look,
     unit: Placed,
     facts: Facts,
-    rules: Rules,
+    rules: Book,
     closed: Micros | None,
     clock: Micros,
     measures: Mapping[str, Measure] | None,
@@ -181,7 +181,7 @@ def _of_response(
             end = unit.arrival if interval == "travel" else None
             if interval == "turnout":
                 end = response.times.get("enroute_to_scene")
-            if _within(interval, unit.place, rules, start, end):
+            if _within(interval, unit.limits, start, end):
                 continue
         if measures is None:
             # As if the incident were over: a unit that was cancelled has ended its turnout, whatever others
@@ -194,14 +194,14 @@ def _of_response(
             found.readings[response.unit, response.ordinal, interval] = reading
 
 
-def _within(interval: str, place: Place, rules: Rules, start: Micros | None, end: Micros | None) -> bool:
+def _within(interval: str, limits: Limits, start: Micros | None, end: Micros | None) -> bool:
     """Whether an interval whose limit never changed can be no breach, whatever else is said of it.
 
     So it is where it has not begun, where no target binds it, and where it ended in time (or is excluded).
     """
     if start is None:
         return True
-    limit = rules.target(interval, place.mode, place.class_, place.priority)
+    limit = limits.get(interval)
     return limit is None or (end is not None and end - start < (limit + 1) * SECOND)
 
 
@@ -284,7 +284,7 @@ def _of_incident(found: Look, case: Case, clock: Micros, measures: Mapping[str, 
         if of_units:
             if interval == "travel_als":
                 due = Due([unit for unit in case.units if unit.als])
-            if unknown and not case.facts.changed and _first_due_within(case, interval, due):
+            if unknown and not case.facts.changed and _first_due_within(interval, due):
                 continue
         else:
             start, overtaken = _incident_start(case, interval)
@@ -304,14 +304,12 @@ def _of_incident(found: Look, case: Case, clock: Micros, measures: Mapping[str, 
             found.readings[INCIDENT, 1, interval] = reading
 
 
-def _first_due_within(case: Case, interval: str, due: Due) -> bool:
+def _first_due_within(interval: str, due: Due) -> bool:
     """Whether first due can be no breach: nobody has set out, or the first arrived in time."""
     if due.first is None:
         return not any("enroute_to_scene" in unit.response.times for unit in due.sent)
     first = due.first
-    return _within(
-        interval, first.place, case.rules, first.response.times.get("enroute_to_scene"), first.arrival
-    )
+    return _within(interval, first.limits, first.response.times.get("enroute_to_scene"), first.arrival)
 
 
 def _incident_start(case: Case, interval: str) -> tuple[Micros | None, str]:

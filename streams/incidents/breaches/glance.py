@@ -6,10 +6,10 @@ look, and what comes of that is the look's alone.
 
 from __future__ import annotations
 
-from schemas.agency import Agency, Rules
 from schemas.times import SECOND, Micros
 from schemas.vocabulary import UNKNOWN
 from streams.incidents.breaches.clocks import AMBER_MICROS
+from streams.incidents.handbook import Book, Handbook
 from streams.incidents.joining import values_of
 from streams.incidents.state import INCIDENT, NEVER, Incident, Values
 
@@ -25,7 +25,7 @@ _STARTED_BY = {
 """The milestone of an incident without which a clock of its own does not run."""
 
 
-def glance(incident: Incident, agency: Agency, clock: Micros) -> Micros | None:
+def glance(incident: Incident, handbook: Handbook, clock: Micros) -> Micros | None:
     """When to look at an incident again if nothing is said till then; None: look now."""
     if incident.breaches or incident.changed or incident.absorbed or incident.corrections:
         return None
@@ -35,7 +35,7 @@ def glance(incident: Incident, agency: Agency, clock: Micros) -> Micros | None:
     call = its.get("call_create") or its.get("call_arrival")
     if call is None:
         return None
-    rules = agency.rules_at(call[0][0])
+    rules = handbook.at(call[0][0])
     if rules.staging_is_arrival or rules.response_clocks not in ((), ("turnout",)):
         return None
     for interval in rules.incident_clocks:
@@ -57,21 +57,22 @@ def _of_unit(
     names: dict[str, list[tuple[Micros, Micros]]],
     own: Values,
     of_incident: Values,
-    rules: Rules,
+    rules: Book,
     clock: Micros,
 ) -> Micros | None:
     """The same of one unit, as if it counted for first due and carried advanced life support."""
-    get = names.get
-    dispatch, enroute = get("dispatch"), get("enroute_to_scene")
+    dispatch, enroute = names.get("dispatch"), names.get("enroute_to_scene")
     if dispatch is not None and len(dispatch) > 1:
         return None
-    mode, class_, priority = (
-        own.get(name) or of_incident.get(name) or UNKNOWN for name in ("response_mode", "class", "priority")
+    limits = rules.limits(
+        own.get("response_mode") or of_incident.get("response_mode") or UNKNOWN,
+        own.get("class") or of_incident.get("class") or UNKNOWN,
+        own.get("priority") or of_incident.get("priority") or UNKNOWN,
     )
-    ended = get("unit_clear") or get("canceled_enroute")
+    ended = names.get("unit_clear") or names.get("canceled_enroute")
     again = NEVER
     if dispatch is not None and rules.response_clocks:
-        limit = rules.target("turnout", mode, class_, priority)
+        limit = limits.get("turnout")
         if limit is not None:
             until = enroute or ended
             if until is None:
@@ -82,10 +83,10 @@ def _of_unit(
                 return None
     if enroute is not None:
         for interval in rules.incident_clocks:
-            limit = rules.target(interval, mode, class_, priority) if interval in _DUE else None
+            limit = limits.get(interval) if interval in _DUE else None
             if limit is not None:
                 amber_at = enroute[0][0] + limit * AMBER_MICROS
-                until = get("on_scene") or ended
+                until = names.get("on_scene") or ended
                 if until is not None:
                     if until[0][0] >= amber_at:
                         return None

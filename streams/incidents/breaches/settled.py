@@ -17,14 +17,18 @@ def settled(incident: Incident, emitted: Emitted) -> bool:
         emitted.over
         and emitted.whole
         and not incident.breaches
-        and not any(map(_runs_or_stands, emitted.incident.intervals.values()))
-        and not any(
-            _runs_or_stands(measure)
-            for _, record in emitted.responses
-            for measure in record.intervals.values()
-        )
+        and not _run_or_stand(emitted.incident.intervals)
+        and all(not _run_or_stand(record.intervals) for _, record in emitted.responses)
     )
 
 
-def _runs_or_stands(measure: Measure) -> bool:
-    return measure.open or bool(measure.standing) or 0 <= measure.limit < measure.value
+def _run_or_stand(measures: dict[str, Measure]) -> bool:
+    """Whether any of them is open, over its limit, or stands."""
+    for measure in measures.values():
+        value: int = measure.value
+        if value < 0:
+            if not measure.reason or measure.standing:
+                return True
+        elif 0 <= measure.limit < value or measure.standing:
+            return True
+    return False

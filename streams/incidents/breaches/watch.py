@@ -22,6 +22,7 @@ from streams.incidents.breaches.glance import glance
 from streams.incidents.breaches.lifecycle import advance
 from streams.incidents.breaches.settled import settled
 from streams.incidents.emit import Emitted
+from streams.incidents.handbook import Handbook
 from streams.incidents.state import INCIDENT, NEVER, Incident
 
 NOW: Micros = -NEVER
@@ -112,14 +113,14 @@ class Watch:
         self.schedule(key, NEVER)
         incident.wake = NEVER
 
-    def see(self, key: str, incident: Incident, agency: Agency, emitted: Emitted | None = None) -> None:
+    def see(self, key: str, incident: Incident, handbook: Handbook, emitted: Emitted | None = None) -> None:
         """Make an incident's pending looks: move its breaches on, and say when to look again.
 
         ``emitted``: its records as they were just made.
         """
         clock, parts = self.pending.pop(incident.incident_id), set[str]()
         try:
-            incident.wake = self._look_on(incident, agency, clock, emitted, parts)
+            incident.wake = self._look_on(incident, handbook, clock, emitted, parts)
             self.schedule(key, incident.wake)
         except Exception as defect:
             # A defect of ours is of no event and must stop nothing: what changed before it counts. The
@@ -134,7 +135,7 @@ class Watch:
             known[1].update(parts)
 
     def _look_on(
-        self, incident: Incident, agency: Agency, clock: Micros, emitted: Emitted | None, parts: set[str]
+        self, incident: Incident, handbook: Handbook, clock: Micros, emitted: Emitted | None, parts: set[str]
     ) -> Micros:
         """Look at an incident as of a clock and the later ones that find something to look at.
 
@@ -143,9 +144,9 @@ class Watch:
         clocks = self._clocks
         made = None if emitted is None else _made(emitted)
         while True:
-            again = glance(incident, agency, clock)
+            again = glance(incident, handbook, clock)
             if again is None:
-                seen = look(incident, agency, clock, made)
+                seen = look(incident, handbook, clock, made)
                 _advance(incident, seen, (incident.last_offset, clock), parts)
                 again = seen.again
             if again > clocks[-1]:
