@@ -125,11 +125,16 @@ SOURCE_ID: Final = 4
 OCCURRED_AT: Final = 5
 RECORDED_AT: Final = 6
 SIMULATED: Final = 7
+UNIT_ID: Final = 8
+"""Of a milestone, correction or change, the ``NAME`` of a milestone or correction after it."""
+NAME: Final = 9
 assert all(
     struct.__struct_fields__[: len(_COMMON)] == _COMMON
     for struct in _STRUCTS.values()
     if struct not in (Clock, Absorbed)
 )
+assert all(struct.__struct_fields__[UNIT_ID] == "unit_id" for struct in (Milestone, Correction, Change))
+assert all(struct.__struct_fields__[NAME] == "name" for struct in (Milestone, Correction))
 
 _fast = msgspec.json.Decoder(Union[tuple(_STRUCTS.values())]).decode  # noqa: UP007 - built, not written
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import struct
 from functools import lru_cache
+from typing import Final
 
-_WORD = struct.Struct("<I")
-_M = 0x5BD1E995
+_WORD: Final = struct.Struct("<I")
+_M: Final = 0x5BD1E995
 
 
 def murmur2(data: bytes) -> int:
@@ -94,14 +95,16 @@ def breach_id(key: str) -> str:
     """
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     number, name = int.from_bytes(digest), ""
-    for _ in range(12):
-        number, digit = divmod(number, 32)
-        name += _DIGITS[digit]
+    for _ in range(6):
+        name += _DIGITS[number & 1023]
+        number >>= 10
     return name
 
 
-_DIGITS = "abcdefghijkmnpqrstuvwxyz23456789"
+_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """None that is taken for another when somebody reads it out."""
+_DIGITS: Final = [low + high for high in _LETTERS for low in _LETTERS]
+"""Two at a time, the lower first."""
 
 
 def clock_key(agency_id: str, source_partition: int) -> str:

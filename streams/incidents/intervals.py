@@ -191,10 +191,11 @@ def _judge(measure: Measure, limit: Limit, *, over: bool, late: bool) -> None:
 
 def first_arriving(units: list[Placed]) -> Placed | None:
     """The first that arrived, None where none did: a tie goes to the earlier dispatch, then to the name."""
-    arrived = [unit for unit in units if unit.arrival is not None]
-    if len(arrived) > 1:
-        return min(arrived, key=Placed.arrival_order)
-    return arrived[0] if arrived else None
+    first: Placed | None = None
+    for unit in units:
+        if unit.arrival is not None and (first is None or unit.arrival_order() < first.arrival_order()):
+            first = unit
+    return first
 
 
 def first_dispatched(units: list[Placed]) -> Placed | None:

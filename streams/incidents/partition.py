@@ -16,10 +16,12 @@ from schemas.decoding import (
     AGENCY_ID,
     EVENT_ID,
     INCIDENT_ID,
+    NAME,
     OCCURRED_AT,
     RECORDED_AT,
     SIMULATED,
     SOURCE_ID,
+    UNIT_ID,
     Absorbed,
     Change,
     Clock,
@@ -117,9 +119,10 @@ def _stated(event: Any) -> dict[str, str]:
     if kind is Disposition:
         return {"disposition": event.disposition or ""}
     values: dict[str, str | None] = event.attributes
-    if None not in values.values():
-        return cast("dict[str, str]", values)
-    return {name: value or "" for name, value in values.items()}
+    for value in values.values():
+        if value is None:
+            return {name: value or "" for name, value in values.items()}
+    return cast("dict[str, str]", values)  # the event's own: nobody else has it
 
 
 class Partition:
@@ -190,23 +193,22 @@ class Partition:
         values, offsets, start = batch.values, batch.offsets, 0
         for upto, append_ms in batch.stamps:
             latest = append_ms * 1000 + _FUTURE
-            for index in range(start, upto):
-                value = values[index]
+            for value, offset in zip(values[start:upto], offsets[start:upto], strict=True):
                 try:
                     event = decode(value)
                     kind = type(event)
                     if kind is Clock:
                         self._clock_record(event, latest)
                     elif kind is Absorbed:
-                        self._absorbed(event, offsets[index])
+                        self._absorbed(event, offset)
                     else:
-                        self._join(event, offsets[index], latest)
+                        self._join(event, offset, latest)
                 except (Undecodable, Rejected) as refused:
-                    self._bury(value, offsets[index], append_ms, refused.reason, refused.detail)
+                    self._bury(value, offset, append_ms, refused.reason, refused.detail)
                 except Exception as defect:
                     # A defect of ours must not lose an event nor stop the floor: it is kept with its error,
                     # and counted.
-                    self._bury(value, offsets[index], append_ms, DeadLetterReason.INTERNAL, repr(defect))
+                    self._bury(value, offset, append_ms, DeadLetterReason.INTERNAL, repr(defect))
             start = upto
             self._last_event_ms = append_ms
         for desk in self._desks.values():
@@ -303,7 +305,7 @@ class Partition:
         kind = type(event)
         unit: str = INCIDENT
         if kind is Milestone or kind is Change:
-            unit = event.unit_id or INCIDENT
+            unit = said[UNIT_ID] or INCIDENT
         elif kind is Correction or kind is MediationCorrection:
             if event.time is not None and micros(event.time) > latest:
                 raise Rejected(DeadLetterReason.IN_THE_FUTURE, "its new time is more than an hour ahead")
@@ -334,7 +336,7 @@ class Partition:
             incident.simulated = True
         event_id: str = said[EVENT_ID]
         if kind is Milestone:
-            grown = join_press(incident, unit, event.name, occurred, recorded)
+            grown = join_press(incident, unit, said[NAME], occurred, recorded)
         elif kind is Correction:
             was = EARLIEST if event.was is None else micros(event.was)
             time = WITHDRAWN if event.time is None else micros(event.time)
