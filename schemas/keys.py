@@ -8,7 +8,15 @@ from functools import lru_cache
 from typing import Final
 
 _WORD: Final = struct.Struct("<I")
-_M: Final = 0x5BD1E995
+_M_LOW: Final = 0xE995
+_M_HIGH: Final = 0x5BD1
+
+
+def _mixed(word: int) -> int:
+    """A word times 0x5BD1E995, modulo 2^32; by halves: compiled code is slow with products over 62 bits."""
+    low = word & 0xFFFF
+    high = low * _M_HIGH + (word >> 16) * _M_LOW
+    return (low * _M_LOW + ((high & 0xFFFF) << 16)) & 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
@@ -20,13 +28,12 @@ def murmur2(data: bytes) -> int:
     hashed = (0x9747B28C ^ size) & 0xFFFFFFFF
     whole = size & ~3
     for (word,) in _WORD.iter_unpack(data[:whole]):
-        mixed = word * _M & 0xFFFFFFFF
-        mixed = (mixed ^ (mixed >> 24)) * _M & 0xFFFFFFFF
-        hashed = (hashed * _M & 0xFFFFFFFF) ^ mixed
+        mixed = _mixed(word)
+        hashed = _mixed(hashed) ^ _mixed(mixed ^ (mixed >> 24))
     rest = data[whole:]
     if rest:
-        hashed = (hashed ^ int.from_bytes(rest, "little")) * _M & 0xFFFFFFFF
-    hashed = (hashed ^ (hashed >> 13)) * _M & 0xFFFFFFFF
+        hashed = _mixed(hashed ^ int.from_bytes(rest, "little"))
+    hashed = _mixed(hashed ^ (hashed >> 13))
     return hashed ^ (hashed >> 15)
 
 
