@@ -124,7 +124,14 @@ class Rules(_Strict):
 
     def target(self, interval: str, mode: str, class_: str, priority: str) -> int | None:
         """Seconds of the target that binds, None where there is none; the first that fits counts."""
-        return self._found[interval, mode, class_, priority]
+        for target in self.targets:
+            if (
+                (target.interval, target.mode) == (interval, mode)
+                and ("*" in target.classes or class_ in target.classes)
+                and ("*" in target.priorities or priority in target.priorities)
+            ):
+                return target.seconds
+        return None
 
     @cached_property
     def response_targets(self) -> tuple[str, ...]:
@@ -147,36 +154,6 @@ class Rules(_Strict):
         """The intervals of an incident whose clocks run."""
         clocked = {t.interval for t in self.targets if t.clock}
         return tuple(i for i in self.incident_targets if i in clocked)
-
-    @cached_property
-    def _found(self) -> _Found:
-        return _Found(self.targets)
-
-
-class _Found(dict[tuple[str, str, str, str], int | None]):
-    """Targets already asked for: one look-up on the hot path; emptied when priorities without end come by."""
-
-    _MOST = 4096
-
-    def __init__(self, targets: tuple[Target, ...]) -> None:
-        super().__init__()
-        self._targets = targets
-
-    def __missing__(self, asked: tuple[str, str, str, str]) -> int | None:
-        interval, mode, class_, priority = asked
-        found = None
-        for target in self._targets:
-            if (
-                (target.interval, target.mode) == (interval, mode)
-                and ("*" in target.classes or class_ in target.classes)
-                and ("*" in target.priorities or priority in target.priorities)
-            ):
-                found = target.seconds
-                break
-        if len(self) >= self._MOST:
-            self.clear()
-        self[asked] = found
-        return found
 
 
 class Agency(_Strict):
