@@ -70,8 +70,8 @@ def _cost_us(way: Way) -> float:
         batch.values = list(way.values[begin : begin + _BATCH])
         batch.end = begin + len(batch.values)
         batch.offsets, batch.stamps = range(begin, batch.end), [(len(batch.values), _APPEND_MS)]
-        for _ in logic.apply(batch):
-            pass
+        logic.apply(batch)
+        logic.told()
     return 1e6 * (time.process_time() - begun) / len(way.values)
 
 

@@ -29,8 +29,9 @@ from streams.app import app_id
 RATES = (1_000, 20_000)
 _PATIENCE_S = 300
 _TIMES = re.compile(rb'(_at":")([^"]+)')
-WARM = 0.2
-"""The first part of a run, which is not measured."""
+WARM_S = {1_000: 60, 20_000: 10}
+"""The first part of a run, which is not measured: a broker that was started a moment ago spends half a core
+on compiling its own code, for most of a minute (``top -H``: its thread ``C2 CompilerThre``)."""
 
 
 def run(bench: Bench) -> None:
@@ -55,10 +56,11 @@ def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
     ):
         measure.until_acquired(one, log_one)
         measure.until_acquired(two, log_two)
-        events = _paced(list(city.simple(rate * seconds, first=0 if fresh else 1)), rate)
+        both = WARM_S[rate] + seconds
+        events = _paced(list(city.simple(rate * both, first=0 if fresh else 1)), rate)
         passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions))
         _until_counted(settings.broker)
-    waits = sorted(_waits(settings.broker, before))
+    waits = sorted(_waits(settings.broker, before, WARM_S[rate] / both))
     if not waits:
         raise RuntimeError(f"nothing was measured: see {log_two}")
     at = [waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.9, 0.99)]
@@ -99,7 +101,8 @@ def _until_counted(broker: str) -> None:
 
 async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partitions: int) -> float:
     """Send event k at k / rate, and each second a clock of what was said before it."""
-    producer: Any = AIOKafkaProducer(bootstrap_servers=broker, acks=1, linger_ms=1)
+    # A linger of 5 ms is Kafka's own default since version 4.
+    producer: Any = AIOKafkaProducer(bootstrap_servers=broker, acks=1, linger_ms=5)
     await producer.start()
     places = [partition_of(key, partitions) for key, _ in events]
     begun, sent, clocks = time.perf_counter(), 0, 0
@@ -140,10 +143,10 @@ def _created(broker: str) -> list[int]:
     return sorted(r.timestamp for r in said if b'"name":"call_create"' in r.value)
 
 
-def _waits(broker: str, before: int) -> list[int]:
-    """Milliseconds of each ``call_create`` after the first ``before`` ones and the warm-up."""
+def _waits(broker: str, before: int, warm: float) -> list[int]:
+    """Milliseconds of each ``call_create`` after the first ``before`` ones and the share that warms up."""
     created = _created(broker)
-    first = before + int((len(created) - before) * WARM)
+    first = before + int((len(created) - before) * warm)
     figures = everything(broker, topics.topic_name("figures", 1))
     told = (
         (record.timestamp, figure)

@@ -123,7 +123,7 @@ def _rebuild(path: Path) -> None:
     logic.loaded()
     loaded = passed + time.process_time() - now
     now = time.process_time()
-    told = sum(len(send.pairs) for send in logic.tick())
+    told = sum(len(send.pairs) for part in logic.tick() for send in part)
     print(
         f"rebuild: {count:,} records in {loaded:.2f} s of processor, {count / loaded:,.0f} a second; "
         f"first tick {time.process_time() - now:.2f} s, {told:,} records out; "
@@ -144,18 +144,19 @@ def _feed(path: Path, name: str, every: int) -> None:
         batch.end = offsets[topic] = batch.begin + len(pairs)
         batch.stamps = [(len(pairs), _APPEND_MS)]
         now = time.process_time()
-        told += sum(len(send.pairs) for send in logic.apply(batch))
+        logic.apply(batch)
+        told += sum(len(send.pairs) for send in logic.told())
         applied.append(time.process_time() - now)
         count, since = count + len(pairs), since + len(pairs)
         if since >= every:
-            since, sends, send = 0, iter(logic.tick()), None
+            since, ticking = 0, iter(logic.tick())
             while True:
                 now = time.process_time()
-                send = next(sends, None)
+                part = next(ticking, None)
                 parts.append(time.process_time() - now)
-                if send is None:
+                if part is None:
                     break
-                told += len(send.pairs)
+                told += sum(len(send.pairs) for send in part)
     spent = sum(applied) + sum(parts)
     print(
         f"{name}: {count:,} records in {len(applied):,} batches, {1e6 * spent / count:,.1f} us of "

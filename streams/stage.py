@@ -70,7 +70,18 @@ class Logic(Protocol):
         """Where reading goes on, topic to next fetch offset; said once, after ``loaded``."""
 
     def apply(self, batch: RecordBatch) -> list[Send]:
-        """Join one batch. The position record, if the stage has one, is among what is returned."""
+        """Join one batch."""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether ``told`` has something to say that should not wait for the commit."""
+
+    def told(self) -> list[Send]:
+        """What batches have changed since this was last asked, where it need not be said batch by batch.
+
+        Asked before every commit, and while it is ``urgent`` whenever the sending has nothing else to do:
+        many batches may have come since. The position record, if the stage has one, is among it.
+        """
 
     def rest(self) -> Iterable[Send]:
         """What the batch just joined has left to do, a part; asked until it is empty.
@@ -78,12 +89,12 @@ class Logic(Protocol):
         Nothing else is asked in between, but whoever waits may see that this process lives.
         """
 
-    def tick(self) -> Iterable[Send]:
-        """What was put off.
+    def tick(self) -> Iterable[list[Send]]:
+        """What was put off, in parts.
 
-        Called about once a second, and before a commit that ends a partition's ownership. What it returns may
-        be made as it is asked for, with batches applied in between; one that is not asked to its end is
-        dropped, and the next says what it did not.
+        Called about once a second, before a commit. A part is made when it is asked for, and what it says was
+        true then: batches are applied between parts. A tick that is not asked to its end is dropped, and the
+        next says what it did not.
         """
 
 

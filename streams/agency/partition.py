@@ -31,10 +31,10 @@ _AS_OF = re.compile(rb'"as_of":-?\d+,')
 """A figure's instant in its bytes: a quote in a string is escaped, so no group's name is found by this."""
 
 _HELD_MAX = 20_000
-"""Records held undecoded at a time while recovery reads: some 20 MB."""
+"""Records of a topic held undecoded at a time, about: some 20 MB."""
 
-_PART = 300
-"""Figures, about, that a tick tells at one go: batches wait for no more."""
+_PART = 100
+"""Figures, about, that a tick tells at one go: what batches changed waits for no more."""
 
 
 class Layout(NamedTuple):
@@ -67,6 +67,7 @@ class Partition:
         self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
         self._held: dict[str, dict[bytes, bytes]] = {topic: {} for topic in self._scopes}
         self._loading = True
+        self.urgent = False
         self._left_behind: set[str] = set()
         self._positions: dict[str, int] = {}
         self._read = 0
@@ -101,7 +102,6 @@ class Partition:
         Periods that records opened before the clock was known, and that are long past, are let go.
         """
         self._take_held()
-        self._shelf.loaded()
         self._loading = False
         for book in self._books.values():
             book.loaded()
@@ -114,7 +114,7 @@ class Partition:
     # A batch
 
     def apply(self, batch: RecordBatch) -> list[Send]:
-        """Take a batch of records; the figures of the whole that it changed."""
+        """Take a batch of records; ``told`` says what it changed."""
         topic = batch.topic
         if self._loading:
             self.loaded()  # nothing was there to recover
@@ -122,19 +122,27 @@ class Partition:
         for key, value in zip(batch.keys, batch.values, strict=True):
             if key is not None:
                 hold(topic, key, value, telling=True)
-        self._take_held()
+        if len(self._held.get(topic, ())) >= _HELD_MAX:
+            self._take_held()
+        self.urgent = True
         self._positions[topic] = batch.end
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
+        return []
+
+    def told(self) -> list[Send]:
+        """The figures of the whole that batches have changed."""
+        self.urgent = False
+        self._take_held()
         for agency_id, book in self._books.items():
             self._tell_all(book.figures(), self._shown[agency_id])
-        self._shelf.after_batch()
+        self._shelf.tell_whole()
         return self._collect()
 
     def _hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
-        """Keep a record as it is, of each key the highest revision, until a clock asks or the batch ends.
+        """Keep a record as it is, of each key the highest revision, until a clock or the telling asks for it.
 
-        A replay revises a record many times in one batch; what was overtaken is never decoded whole.
+        A record that was revised many times since is decoded once; what was overtaken is never decoded whole.
         """
         if value is None:
             return
@@ -172,6 +180,7 @@ class Partition:
 
     def _take_held(self) -> None:
         """Decode what is held and give it to its agencies' books."""
+        self._shelf.take_held()
         for topic, held in self._held.items():
             if not held:
                 continue
@@ -221,13 +230,14 @@ class Partition:
         """A batch leaves nothing to do."""
         return []
 
-    def tick(self) -> Iterator[Send]:
+    def tick(self) -> Iterator[list[Send]]:
         """The breakdowns and units that changed, what was left behind, and how this partition does.
 
         In parts that are made when they are asked for, so that batches need not wait for all of them.
         """
         if self._loading:
             self.loaded()
+        self._take_held()
         for agency_id, book in list(self._books.items()):  # a batch in between may bring another agency
             if book.clock is None:
                 continue
@@ -236,18 +246,17 @@ class Partition:
             for told in book.grouped():
                 self._tell_all(told, self._shown_grouped[agency_id])
                 if len(self._figures) >= _PART:
-                    yield from self._collect()
+                    yield self._collect()
             units = [
                 (_unit_key(agency_id, unit), None if record is None else records.encode(record))
                 for unit, record in book.unit_records()
             ]
             if units:
-                yield Send(self._layout.units, self._partition, units)
+                yield [Send(self._layout.units, self._partition, units)]
         for _ in self._shelf.tick():
-            yield from self._collect()
+            yield self._collect()
         self._sweep()
-        yield from self._collect()
-        yield self._health()
+        yield [*self._collect(), self._health()]
 
     def _sweep(self) -> None:
         """Take away series of an earlier life that are no longer held, once their agency's clock is known."""

@@ -1,4 +1,4 @@
-"""The figures of the whole (breakdown ``all``), kept up contribution by contribution, told with every batch.
+"""The figures of the whole (breakdown ``all``), kept up contribution by contribution.
 
 Rolling windows hold what is dated after their edge, (as_of - w, ...): live there is no upper end, so that an
 event counts the moment it is read. What leaves a window is found by its date, never by looking at everything.

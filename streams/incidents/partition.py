@@ -139,9 +139,8 @@ class Partition:
         self._joined = 0
         self._named: dict[tuple[str, str], set[str]] = {}
         self._last_event_ms = 0
-        self._changes: dict[str, bytes | None] = {}
-        self._later: dict[str, Incident] = {}
-        """Looked at and found as they were: written at the next tick, so that no breach waits for them."""
+        self._changed: dict[str, Incident | bytes | None] = {}
+        self._told_next = -1
         self._out: dict[tuple[str, int], list[Pair]] = {}
         self._dead: list[tuple[Pair, Headers]] = []
 
@@ -184,12 +183,12 @@ class Partition:
 
     def placed(self, positions: dict[str, int]) -> None:
         """Where reading goes on."""
-        self._next = positions[self._layout.events]
+        self._next = self._told_next = positions[self._layout.events]
 
     # A batch
 
     def apply(self, batch: RecordBatch) -> list[Send]:
-        """Join one batch: records of what it touched, states, dead letters, and the position."""
+        """Join one batch: records of what it touched, and dead letters."""
         values, offsets, start = batch.values, batch.offsets, 0
         for upto, append_ms in batch.stamps:
             latest = append_ms * 1000 + _FUTURE
@@ -219,12 +218,37 @@ class Partition:
     def rest(self) -> list[Send]:
         """A clock that leaps closes by rule all that was open: some at a time, and is told after the last."""
         for desk in self._desks.values():
-            if desk.waits():
+            while desk.waits():
                 self._flush(desk)
-                return self._collect()
+                if sends := self._collect():
+                    return sends
         return []
 
-    def tick(self) -> list[Send]:
+    @property
+    def urgent(self) -> bool:
+        """Never: nobody reads states and position before they are committed."""
+        return False
+
+    def told(self) -> list[Send]:
+        """The states that batches have changed, each once however many changed it, and the position."""
+        states: list[Pair] = []
+        for key, state in self._changed.items():
+            value = packing.pack(state) if isinstance(state, Incident) else state
+            states.append((f"{_STATE_PREFIX}{key}".encode(), value))
+        if not states and self._next == self._told_next:
+            return []
+        position = packing.Position(
+            packing.FORMAT,
+            self._next,
+            {agency_id: desk.clocks for agency_id, desk in self._desks.items() if desk.clocks},
+            {agency_id: desk.told for agency_id, desk in self._desks.items() if desk.told is not None},
+            self._counters,
+        )
+        states.append((_POSITION_KEY, packing.pack_position(position)))
+        self._changed, self._told_next = {}, self._next
+        return [Send(self._layout.changelog, self._partition, states)]
+
+    def tick(self) -> list[list[Send]]:
         """What this partition has done so far, for whoever watches the pipeline."""
         count = self._counters.get
         health = records.HealthRecord(
@@ -247,26 +271,14 @@ class Partition:
         )
         key = f"incidents/{self._partition}"
         partition = keys.partition_of(key, self._layout.result_partitions)
-        sends = self._put_off()
-        sends.append(Send(self._layout.health, partition, [(key.encode(), records.encode(health))]))
-        return sends
+        return [[Send(self._layout.health, partition, [(key.encode(), records.encode(health))])]]
 
-    def _put_off(self) -> list[Send]:
-        """The states of which a look changed nothing but when to look next.
-
-        Whoever recovers before they are written looks at them at its first clock, and finds the same.
-        """
-        for key, incident in self._later.items():
-            if self._held.get(key) is incident:
-                self._pack(key, incident)
-        self._later.clear()
-        return self._collect() if self._changes else []
-
-    def _pack(self, key: str, incident: Incident) -> None:
-        """Have a state written, and hold it packed once it has ended."""
-        packed = self._changes[key] = packing.pack(incident)
+    def _changes(self, key: str, incident: Incident) -> None:
+        """Have a state written with the next commit, and hold it packed once it has ended."""
         if incident.ended:
-            self._held[key] = packed
+            self._changed[key] = self._held[key] = packing.pack(incident)
+        else:
+            self._changed[key] = incident
 
     # Events
 
@@ -512,7 +524,7 @@ class Partition:
         desk.watch.schedule(key, NEVER)
         desk.watch.spoken.discard(keys.unpart(key.split("/", 1)[1]))
         del self._held[key]
-        self._changes[key] = None
+        self._changed[key] = None
         self._count("evicted")
         return 0 if ended else 1
 
@@ -557,10 +569,9 @@ class Partition:
             self._tell_of(desk, key, incident, parts)
             if incident.incident_id in desk.touched:
                 continue
-            if parts:
-                self._pack(key, incident)
-            else:
-                self._later[key] = incident
+            # One that was let go since is not to come back for having been looked at.
+            if parts or self._held.get(key) is incident:
+                self._changes(key, incident)
         watch.changed.clear()
         self._tell_failed(desk)
 
@@ -591,8 +602,7 @@ class Partition:
         if told is not None:
             self._tell_of(desk, key, *told)
         watch.keep(key, incident, emitted)
-        self._later.pop(key, None)
-        self._pack(key, incident)
+        self._changes(key, incident)
 
     def _forward(self, incident: Incident) -> None:
         """Send the incident's state to the one it was merged into; an empty one to where it no longer is.
@@ -683,27 +693,15 @@ class Partition:
         desk.watch.failed.clear()
 
     def _collect(self) -> list[Send]:
-        """Everything this batch gives, states and position last."""
+        """What is to be sent at once."""
         layout = self._layout
         sends = [Send(topic, partition, pairs) for (topic, partition), pairs in self._out.items() if pairs]
         if self._dead:
             pairs, headers = zip(*self._dead, strict=True)
             sends.append(Send(layout.dead_letters, self._partition, list(pairs), list(headers)))
-        states: list[Pair] = [
-            (f"{_STATE_PREFIX}{key}".encode(), value) for key, value in self._changes.items()
-        ]
         if self._joined:
             self._count("arrived", self._joined)
             self._count("joined", self._joined)
             self._joined = 0
-        position = packing.Position(
-            packing.FORMAT,
-            self._next,
-            {agency_id: desk.clocks for agency_id, desk in self._desks.items() if desk.clocks},
-            {agency_id: desk.told for agency_id, desk in self._desks.items() if desk.told is not None},
-            self._counters,
-        )
-        states.append((_POSITION_KEY, packing.pack_position(position)))
-        sends.append(Send(layout.changelog, self._partition, states))
-        self._out, self._dead, self._changes = {}, [], {}
+        self._out, self._dead = {}, []
         return sends

@@ -8,6 +8,7 @@ are those of faust-streaming 0.15.3; ``tests/transport/test_seams.py`` pins all 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,6 +33,14 @@ from streams.transport.owner import sentence
 SCHEME = "watchroom"
 """Of the broker URL that chooses this driver."""
 
+GATHER_S = 0.003
+"""How soon after a fetch that brought little the next is handed out: a batch costs a worker and the broker
+half a millisecond each, whatever is in it, so that at a thousand events a second a batch for each would leave
+time for nothing else. An event after a pause does not wait for it."""
+
+LITTLE = 1_000
+"""Records; a fetch of more is handed out as soon as it is there."""
+
 
 class BatchApp(faust.App):
     """A Faust app with a ``Holder``; what the driver finds there is all it knows of Watchroom."""
@@ -43,6 +52,7 @@ class BatchThread(base.AIOKafkaConsumerThread):
     """The thread that fetches and sends heartbeats."""
 
     app: BatchApp
+    _not_before = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002
         """Faust's (drivers/aiokafka.py:535) with three things otherwise.
@@ -87,7 +97,8 @@ class BatchThread(base.AIOKafkaConsumerThread):
         # Asked at each look, not once: a fetch that waits may outlive a whole rebalance, and Faust changes
         # the set of active partitions in place. What it took after the seek and before the flow is resumed
         # would be dropped by `getmany` and never be fetched again.
-        return await fetched(
+        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+        found = await fetched(
             consumer,
             active_partitions,
             wait_s=timeout or 0.0,
@@ -95,6 +106,9 @@ class BatchThread(base.AIOKafkaConsumerThread):
             keys=self.app.holder.stage.wants_keys,
             may=lambda: self.consumer.flow_active,
         )
+        if sum(map(len, found.values())) < LITTLE:
+            self._not_before = time.monotonic() + GATHER_S
+        return found
 
 
 class BatchConsumer(base.Consumer):

@@ -4,15 +4,18 @@ A life: ``fence`` shuts out whoever held the partition before, ``recovery.recove
 starts the work, ``feed`` takes batches, ``release`` ticks, commits and lets go. Nothing here knows Faust,
 except that an event is acknowledged after its transaction is committed.
 
-The logic is called under a lock that is held until what it returned is queued. So the queue holds everything
-in the order in which the logic said it, and a tick can't overtake the batch whose effects it already shows.
+What a batch makes is queued, and one task sends it in the order in which the logic said it. That task asks
+the logic for what need not be said at once. What batches have changed (``Logic.told``) it asks for before
+a commit and, if it is urgent, when the queue is empty and the broker has taken what was sent last: the slower
+the sending, the more batches are told of together. A tick it asks for a part at a time, and queues the part,
+so that it can't overtake the batch whose effects it already shows, and batches come in between.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import aiokafka.errors as kafka_errors
@@ -31,7 +34,7 @@ the record. A single record larger than this makes a batch of its own."""
 
 REQUEST_BYTES_MAX = 2 * max(topic.max_message_bytes for topic in TOPICS.values())
 OUTBOX_MAX = 4
-"""Batches' worth of sends that wait; then the agent waits, and with it the fetching."""
+"""Batches' worth of sends that wait to be sent; then the agent waits, and with it the fetching."""
 
 RELEASE_S = 4.0
 """Longest wait for the last commit: under the session time-out, and the worker stops within 10 s."""
@@ -73,10 +76,14 @@ class Packed(NamedTuple):
 
 
 class _Item(NamedTuple):
-    packed: list[Packed]
-    event: Acknowledged | None
+    packed: Sequence[Packed] = ()
+    event: Acknowledged | None = None
+    of_tick: bool = False
     commit: bool = False
     last: bool = False
+
+
+_WAKE = _Item()
 
 
 def sentence(exc: BaseException, doing: str) -> WatchroomError:
@@ -139,8 +146,13 @@ class Owner:
         self.commit_s: list[float] = []
         self.alive_at = time.monotonic()
         self._fatal = fatal
-        self._outbox: asyncio.Queue[_Item] = asyncio.Queue(maxsize=OUTBOX_MAX)
-        self._lock = asyncio.Lock()
+        self._outbox: asyncio.Queue[_Item] = asyncio.Queue()
+        self._room = asyncio.Semaphore(OUTBOX_MAX)
+        self._lock = asyncio.Lock()  # held while the logic is in the middle of a batch
+        self._due = False  # a tick
+        self._ticking: Iterator[list[Send]] | None = None
+        self._part_queued = False
+        self._leaving = False
         self._open = False
         self._futures: list[asyncio.Future[Any]] = []
         self._events: list[Acknowledged] = []
@@ -206,42 +218,35 @@ class Owner:
                 self.positions[batch.topic] = batch.end
                 self.records += len(batch)
                 while rest := self._pack(self.logic.rest()):
-                    await self._outbox.put(_Item(packed, None))
+                    await self._queue(_Item(packed))
                     packed = rest
                     self.alive_at = time.monotonic()
                     await asyncio.sleep(0)
                 # Faust's event and message form a cycle: the values are not kept until the collector comes.
                 batch.values, batch.keys, batch.offsets = [], [], ()
-                await self._outbox.put(_Item(packed, event))
+                await self._queue(_Item(packed, event))
                 # Batches that wait are joined one after the other, and nothing is sent meanwhile: alive all
                 # the same. Where sending hangs, the outbox fills and this stands still.
                 self.alive_at = time.monotonic()
         except Exception as exc:
             self._end(exc, f"joining {batch.topic} partition {batch.partition} from offset {batch.begin}")
 
+    async def _queue(self, item: _Item) -> None:
+        await self._room.acquire()
+        self._outbox.put_nowait(item)
+
     async def _ticks(self) -> None:
         interval = self.settings.commit_interval_s
         # Partitions commit one after the other, not all at once: a commit makes the next event wait a little.
         await asyncio.sleep(interval * (0.5 + 0.5 * (self.partition % 8) / 8))
         while not self.released:
-            await self._tick()
+            self._tick()
             await asyncio.sleep(interval)
 
-    async def _tick(self, *, last: bool = False) -> None:
-        sends: Iterator[Send] | None = None
-        while True:
-            # A send at a time: batches that wait for the lock come in between, so that the figures of the
-            # whole wait for no more than a part of the breakdowns.
-            async with self._lock:
-                if self.released and not last:
-                    return
-                if sends is None:
-                    sends = iter(self.logic.tick())
-                send = next(sends, None)
-                if send is None:
-                    await self._outbox.put(_Item([], None, commit=True, last=last))
-                    return
-                await self._outbox.put(_Item(self._pack([send]), None))
+    def _tick(self) -> None:
+        """Have the sending task ask for what was put off, and commit."""
+        self._due = True
+        self._outbox.put_nowait(_WAKE)
 
     def _pack(self, sends: Iterable[Send]) -> list[Packed]:
         """Records as closed record batches, split at the producer's limit."""
@@ -260,21 +265,54 @@ class Owner:
 
     async def _work(self) -> None:
         while True:
-            item = await self._outbox.get()
+            item = await self._next()
             if item.packed:
                 await self._send(item.packed)
             if item.event is not None:
-                if self._open:
-                    self._events.append(item.event)
-                else:  # nothing came of it: there is no transaction to wait for
-                    item.event.ack()
+                self._events.append(item.event)
             if item.commit:
                 await self._commit()
             self.alive_at = time.monotonic()
             if item.last:
                 return
 
-    async def _send(self, packed: list[Packed]) -> None:
+    async def _next(self) -> _Item:
+        """What was queued first; where nothing is, what batches have changed."""
+        # The logic may not be asked in the middle of a batch; then something is about to be queued. Nothing
+        # is awaited between a look at the lock and the question.
+        if not self._lock.locked():
+            if (self._due or self._ticking is not None) and not self._part_queued:
+                self._part_queued = True
+                self._outbox.put_nowait(self._part())
+            elif self.logic.urgent and self._outbox.empty():
+                await self._taken()
+                if self._outbox.empty() and not self._lock.locked():
+                    return _Item(self._pack(self.logic.told()))
+        item = await self._outbox.get()
+        if item.of_tick:
+            self._part_queued = False
+        elif item is not _WAKE:
+            self._room.release()
+        return item
+
+    def _part(self) -> _Item:
+        """A part of a tick, and before it what batches have changed meanwhile; after the last, the commit."""
+        if self._ticking is None:
+            self._due, self._ticking = False, iter(self.logic.tick())
+        told = self.logic.told() if self.logic.urgent else []
+        part = next(self._ticking, None)
+        if part is not None:
+            return _Item(self._pack([*told, *part]), of_tick=True)
+        self._ticking = None
+        packed = self._pack([*told, *self.logic.told()])
+        return _Item(packed, of_tick=True, commit=True, last=self._leaving and not self._due)
+
+    async def _taken(self) -> None:
+        """Wait until the broker has taken what was sent last. Whether it took it is ``_sent``'s to judge."""
+        if self._futures:
+            await asyncio.wait(self._futures[-1:])
+
+    async def _send(self, packed: Sequence[Packed]) -> None:
         if not self._open:
             await self.open_transaction()
             self._open = True
@@ -297,8 +335,13 @@ class Owner:
         self._end(exc, f"sending to {topic} partition {partition}")
 
     async def _commit(self) -> None:
-        if not self._open:
-            return
+        if self._open:
+            await self._commit_open()
+        events, self._events = self._events, []
+        for event in events:
+            event.ack()
+
+    async def _commit_open(self) -> None:
         began = time.perf_counter()
         # aiokafka's commit_transaction() waits for all batches but does not look whether one failed, and
         # would commit the rest (message_accumulator.flush_for_commit): every future is looked at first.
@@ -308,9 +351,6 @@ class Owner:
         await self.commit_transaction()
         self.passed("after_commit")
         self._open = False
-        events, self._events = self._events, []
-        for event in events:
-            event.ack()
         self.commit_s.append(time.perf_counter() - began)
         if len(self.commit_s) > 2000:
             del self.commit_s[:1000]
@@ -343,7 +383,9 @@ class Owner:
             self.released = True
             try:
                 async with asyncio.timeout(RELEASE_S):
-                    await self._tick(last=True)
+                    async with self._lock:
+                        self._leaving = True
+                        self._tick()
                     await self._tasks[0]
             except TimeoutError:
                 done = False

@@ -84,6 +84,7 @@ class Plan:
         compacted: whether recovery finds the changelog compacted.
         gaps: whether offsets have holes, as transaction markers make them.
         tick_every: batches of a stage between its ticks.
+        told_every: batches of stage two between two times that it is asked what they changed.
         last_first: whether the last partition takes its turn first.
         at_once: how many incidents a clock closes by rule at one go.
     """
@@ -96,6 +97,7 @@ class Plan:
     compacted: bool = False
     gaps: bool = False
     tick_every: int = 1_000_000
+    told_every: int = 1
     last_first: bool = False
     at_once: int = 5_000
 
@@ -274,12 +276,13 @@ class Floor:
         self._keep(self.one[partition].apply(batch), committed=not lost)
         while rest := list(self.one[partition].rest()):
             self._keep(rest, committed=not lost)
+        self._keep(self.one[partition].told(), committed=not lost)
         if lost or again:
             self.restart_one(partition)
             return
         self._read[partition] = batch.end
         if self.batches[0] % self.plan.tick_every == 0:
-            self._keep(self.one[partition].tick())
+            self._tick(self.one[partition])
 
     def _keep(self, sends: Iterable[Send], *, committed: bool = True) -> None:
         """Append what a batch gave; what was aborted too, for sources and results are read uncommitted."""
@@ -288,6 +291,12 @@ class Floor:
             headers: Sequence[Headers | None] = send.headers or [None] * len(send.pairs)
             for (key, value), header in zip(send.pairs, headers, strict=True):
                 log.append(key, value, LONG_AFTER_MS, committed=committed, headers=header)
+
+    def _tick(self, logic: Logic) -> None:
+        """What was put off, and what is told before a commit."""
+        for part in logic.tick():
+            self._keep(part)
+        self._keep(logic.told())
 
     # Stage two
 
@@ -334,12 +343,14 @@ class Floor:
         self._keep(self.two[partition].apply(batch))
         self._read_two[topic, partition] = batch.end
         self.batches[1] += 1
+        if self.batches[1] % self.plan.told_every == 0:
+            self._keep(self.two[partition].told())
         if self.batches[1] % self.plan.tick_every == 0:
             self.tick_two(partition)
 
     def tick_two(self, partition: int = 0) -> None:
         """What stage two put off."""
-        self._keep(self.two[partition].tick())
+        self._tick(self.two[partition])
 
     # Whole runs
 
@@ -470,8 +481,7 @@ class Floor:
 
     def health(self, partition: int = 0) -> HealthRecord:
         """What a partition of stage one says it has done."""
-        *states, send = self.one[partition].tick()
-        self._keep(states)
+        ((send,),) = self.one[partition].tick()
         ((_, value),) = send.pairs
         assert value is not None
         return records.decode_health(value)

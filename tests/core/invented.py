@@ -244,6 +244,7 @@ plans = st.builds(
     compacted=st.booleans(),
     gaps=st.booleans(),
     tick_every=st.sampled_from((1, 3, 1_000_000)),
+    told_every=st.sampled_from((1, 2, 7)),
     last_first=st.booleans(),
     at_once=st.sampled_from((1, 2, 5_000)),
 )

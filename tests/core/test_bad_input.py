@@ -331,6 +331,7 @@ def test_no_bytes_stop_a_stage(values: list[bytes], size: int) -> None:
     for topic in ("responses.g1", "incidents.g1"):
         batch = floor.log(topic, 0).batch(topic, 0, 0, 1_000)
         floor.two[0].apply(batch)
+    floor.two[0].told()
 
     health = floor.health()
     assert "internal" not in health.dead

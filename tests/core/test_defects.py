@@ -45,7 +45,7 @@ def test_it_is_told_of_its_incident_and_no_event_is_blamed(size: int) -> None:
     floor.join(
         [clock(at(200)), press("E1", "enroute_to_scene", 210), *unit("E2", 40, 140, 200, incident="B")]
     )
-    floor._keep(floor.one[0].tick())
+    floor._tick(floor.one[0])
 
     ((key, value, headers),) = _told(floor)
     assert (key, value) == (b"town/A", b"")
@@ -61,7 +61,7 @@ def test_the_next_clocks_are_not_stopped_and_a_mended_worker_looks_again() -> No
     """Told once, however many clocks follow; B's breach opens; whoever recovers A's state opens A's."""
     floor = _broken(1)
     floor.join([clock(at(200)), *unit("E2", 140, incident="B"), clock(at(300)), clock(at(301))])
-    floor._keep(floor.one[0].tick())
+    floor._tick(floor.one[0])
 
     assert len(_told(floor)) == 1
     assert list(floor.breaches()) == ["town/B/E2/turnout"]

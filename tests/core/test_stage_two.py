@@ -202,8 +202,7 @@ def test_a_tick_is_told_in_parts_and_a_batch_may_come_between() -> None:
     logic = floor.two[0]
     for topic in (INCIDENTS, RESPONSES):
         floor._step_two(topic, 0, 500)
-    first = next(iter(logic.tick()))
-    floor._keep([first])
+    floor._keep(next(iter(logic.tick())))
     floor.run([correct("E1", "enroute_to_scene", recorded=1_300, time=90), clock(at(1_400))])
 
     plainly = Floor(town()).run(
@@ -226,13 +225,14 @@ def test_a_batch_between_two_parts_of_a_tick_may_bring_another_agency() -> None:
     for topic in (INCIDENTS, RESPONSES):
         floor._step_two(topic, 0, 500)
     telling = iter(floor.two[0].tick())
-    floor._keep([next(telling)])
+    floor._keep(next(telling))
     other = [{**event, "agency_id": "gown"} for event in whole("B", 60)]
     floor.send([*other, clock(at(1_200), "gown")])
     floor.run_one()
     for topic in (INCIDENTS, RESPONSES):
         floor._step_two(topic, 0, 500)
-    floor._keep(telling)
+    for part in telling:
+        floor._keep(part)
     floor.run_two()
 
     plainly = Floor(agencies).run([*whole("A"), *other, clock(at(1_200)), clock(at(1_200), "gown")])

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -30,7 +31,7 @@ def die_between_sends(after: int) -> None:
     left = [after]
 
     class OneByOne(Owner):
-        async def _send(self, packed: list[Packed]) -> None:
+        async def _send(self, packed: Sequence[Packed]) -> None:
             for one in packed:
                 if left[0] <= 0:
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -81,7 +81,7 @@ class Counting:
     next: dict[str, int] = field(default_factory=dict)
     seen: int = 0
     last: int = -1
-    told: int = 0
+    totalled: int = 0
     unsaid: dict[bytes, Count] = field(default_factory=dict)
 
     # -- recovery
@@ -162,16 +162,21 @@ class Counting:
             sends.append(Send(self.toy.output, partition, some, heads))
         return sends
 
+    urgent = False
+
+    def told(self) -> list[Send]:
+        return []
+
     def rest(self) -> list[Send]:
         return []
 
-    def tick(self) -> list[Send]:
+    def tick(self) -> list[list[Send]]:
         sends, self.unsaid = self.changed(self.unsaid) if self.unsaid else [], {}
-        if self.told != self.seen:
-            self.told = self.seen
+        if self.totalled != self.seen:
+            self.totalled = self.seen
             total: list[Pair] = [(TOTAL + b"%d" % self.partition, encoded([self.seen, 0, self.last]))]
             sends.append(Send(self.toy.output, 0, total))
-        return sends
+        return [sends]
 
 
 def encoded(count: Count) -> bytes:

@@ -37,7 +37,7 @@ class Shelf:
         self._shown: dict[str, dict[str, DiversionRecord]] = {}
 
     def hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
-        """Keep an encounter as it is, of each key the highest revision, until a clock asks or the batch ends.
+        """Keep an encounter as it is, of each key the highest revision, until a clock or the telling asks.
 
         Args:
             topic: of encounters, its full name.
@@ -57,8 +57,8 @@ class Shelf:
                 raise unreadable(topic, key, exc) from exc
             self.news += 1
         self._held[key] = value
-        if not telling and len(self._held) >= _HELD_MAX:
-            self._take_held()
+        if len(self._held) >= _HELD_MAX:
+            self.take_held()
 
     def _clock(self, key: bytes, value: bytes, *, telling: bool) -> bool:
         """Take a clock, if it is one. What was read before it is joined before it moves anything."""
@@ -71,7 +71,7 @@ class Shelf:
             clock = book.tell(record.source_partition, record.source_partitions, record.time)
             if clock is not None:
                 if telling:
-                    self._take_held()
+                    self.take_held()
                 self._advance(book, clock, telling=telling)
         return True
 
@@ -83,7 +83,8 @@ class Shelf:
         assert isinstance(record, EncounterRecord | ClockRecord), "another stage writes to this topic"
         return record
 
-    def _take_held(self) -> None:
+    def take_held(self) -> None:
+        """Decode what is held and give it to its agencies' books."""
         held, self._held = self._held, {}
         for key, value in held.items():
             record = self._decoded(key, value)
@@ -91,10 +92,6 @@ class Shelf:
             book = self._book(record.agency_id)
             if book is not None:
                 self.news += book.take(key.decode(), record)
-
-    def loaded(self) -> None:
-        """Recovery is over."""
-        self._take_held()
 
     def _book(self, agency_id: str) -> Diversion | None:
         book = self._books.get(agency_id)
@@ -123,9 +120,8 @@ class Shelf:
             self._history.append((series.encode(), records.encode(figure)))
             del shown[series]
 
-    def after_batch(self) -> None:
-        """The whole, as a batch changed it."""
-        self._take_held()
+    def tell_whole(self) -> None:
+        """The whole, as batches changed it."""
         for book in self._books.values():
             self._tell(book, book.figures(grouped=False))
 
