@@ -8,7 +8,8 @@ that `watchroom up` uses, Prometheus's and Alertmanager's by Debian's programs; 
 is tried is the file, its order, its checks, its rights, and our image; not the makers' images.
 
 Then San Francisco's week is replayed through it with the workers scaled to 3 and one of them killed in the
-middle, and the 132 golden figures are compared.
+middle, and the 132 golden figures are compared. At last the other words of docs/deploy.md for containers: a
+simulated city's mediation unit, and a test alert down every route.
 """
 
 from __future__ import annotations
@@ -313,6 +314,22 @@ def check_rights(compose: Compose) -> None:
     say(f"the exporter runs as {who}, on a read-only root, with no capability")
 
 
+def mediation(compose: Compose) -> None:
+    """The simulated city, as docs/deploy.md says it, to figures in Prometheus."""
+    said = compose.watchroom("simulate", "mediation").strip().splitlines()
+    say(f"a simulated city: {said[-1].strip()}")
+    calls = 'max(watchroom_diversion_rate_denominator{agency="dayton-sim"})'
+    until("its calls are counted", lambda: ask(calls) > 0)
+    say(f"its diversion rates are of up to {ask(calls):,.0f} calls")
+
+
+def test_alert(compose: Compose) -> None:
+    """A test alert, from the container of the alert sink to the receiver that shows notifications."""
+    compose("exec", "-T", "alerts", "watchroom", "alerts", "test")
+    until("a test alert arrives", lambda: "test" in compose("logs", "notifications").lower())
+    say("a test alert arrived")
+
+
 def drill() -> int:
     """All of it; returns the exit code."""
     make_base()
@@ -359,6 +376,8 @@ def drill() -> int:
             say(f"{len(differing)} of {len(GOLDEN['figures'])} golden figures differ")
             return 1
         say(f"all {len(GOLDEN['figures'])} golden figures are what they should be")
+        mediation(compose)
+        test_alert(compose)
         return 0
     finally:
         if "--keep" not in sys.argv:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from difflib import unified_diff
 from pathlib import Path
 
 import click
@@ -106,7 +107,10 @@ def main(arguments: list[str]) -> int:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
         differing.append(f"docs/{name}")
-        if "--check" not in arguments:
+        if "--check" in arguments:
+            stands = path.read_text(encoding="utf-8") if path.is_file() else ""
+            print("\n".join(unified_diff(stands.splitlines(), text.splitlines(), "stands", "made", n=0)))
+        else:
             path.write_text(text, encoding="utf-8")
     if "--check" in arguments and differing:
         print(f"{' and '.join(differing)} do not say what the program does: run python tools/docs.py")

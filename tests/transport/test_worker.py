@@ -26,7 +26,8 @@ from tests.transport.kit import ROOT, drill
 from tests.transport.toy import Toy
 from watchroom.broker import Broker
 from watchroom.children import environment
-from watchroom.commands.worker import command, formats
+from watchroom.cli import main_group
+from watchroom.commands.worker import formats
 
 TWO = Toy("toy", ("left", "right"), "out").stage()
 
@@ -149,7 +150,7 @@ def test_the_command_has_an_example() -> None:
 
     Method: ask for it.
     """
-    said = CliRunner().invoke(command, ["--help"], obj=None).output
+    said = CliRunner().invoke(main_group, ["worker", "--help"]).output
 
     assert "Example:" in said
     assert "watchroom worker --stage incidents" in said
