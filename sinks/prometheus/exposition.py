@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable
 from prometheus_client import CollectorRegistry, generate_latest, make_wsgi_app
 from prometheus_client.utils import floatToGoString
 
-from sinks.prometheus.collector import PREFIX
 from sinks.prometheus.figures import Sample
-from sinks.prometheus.metrics import METRICS
+from sinks.prometheus.metrics import METRICS, PREFIX
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COMPRESSION = 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+PREFIX = "watchroom_"
 _FIGURE = ("agency", "interval", "mode", "window")
 _GROUP = (*_FIGURE, "by", "group")
 _PART = ("stage", "partition")
@@ -37,11 +38,11 @@ class Metric:
 
 
 def _gauges(*rows: tuple[str, tuple[str, ...], str]) -> tuple[Metric, ...]:
-    return tuple(Metric(f"watchroom_{name}", "gauge", labels, about) for name, labels, about in rows)
+    return tuple(Metric(f"{PREFIX}{name}", "gauge", labels, about) for name, labels, about in rows)
 
 
 def _counters(*rows: tuple[str, tuple[str, ...], str]) -> tuple[Metric, ...]:
-    return tuple(Metric(f"watchroom_{name}", "counter", labels, about) for name, labels, about in rows)
+    return tuple(Metric(f"{PREFIX}{name}", "counter", labels, about) for name, labels, about in rows)
 
 
 FIGURES = _gauges(

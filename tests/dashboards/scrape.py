@@ -25,11 +25,11 @@ from schemas.definitions import EDITION
 from schemas.records import FigureRecord
 from schemas.series import BREAKDOWNS, ROLLING
 from schemas.vocabulary import MODES, UNKNOWN, Standing
-from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.exporter import Boards, listen
 from sinks.prometheus.exposition import application, text
 from sinks.prometheus.figures import BREAKDOWN_WINDOWS, FigureBoard
 from tests.dashboards.cardinality import Shape
+from tests.sinks.collector import FromSamples
 from tests.sinks.makings import AGENCY, figure, pair
 
 BOUND = ("turnout", "travel_first_due")

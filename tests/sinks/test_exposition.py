@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from sinks.prometheus.collector import PREFIX, FromSamples
 from sinks.prometheus.exporter import listen
 from sinks.prometheus.exposition import CONTENT_TYPE, application, text
 from sinks.prometheus.figures import Sample
-from sinks.prometheus.metrics import METRICS
+from sinks.prometheus.metrics import METRICS, PREFIX
 from tests.core.effort import examples
+from tests.sinks.collector import FromSamples
 from tests.sinks.test_metrics_page import full_samples
 
 VALUES = st.one_of(st.integers(0, 10**18), st.floats().filter(lambda v: v != 0.0), st.just(0))

@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.records import FigureRecord, encode
 from schemas.times import DAY, HOUR, SECOND, parse
-from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.figures import FigureBoard
 from sinks.prometheus.labels import Refusals
+from tests.sinks.collector import FromSamples
 from tests.sinks.diverting import TOWN, month
 from tests.sinks.golden import golden
 from tests.sinks.makings import AGENCIES, AS_OF, TURNOUT, figure, pair

@@ -15,13 +15,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.records import encode
 from sinks.prometheus.breaches import BreachBoard
-from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.exporter import Boards
 from sinks.prometheus.figures import FigureBoard, Sample
 from sinks.prometheus.metrics import METRICS
 from sinks.prometheus.pipeline import PipelineBoard
 from sinks.prometheus.units import UnitBoard
 from sinks.reading import Generation
+from tests.sinks.collector import FromSamples
 from tests.sinks.diverting import month
 from tests.sinks.makings import AGENCIES, BREACH, HEALTH, TURNOUT, breach, figure, pair, unit
 

@@ -6,9 +6,9 @@ import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.records import HealthRecord, encode
-from sinks.prometheus.collector import FromSamples
 from sinks.prometheus.labels import Refusals
 from sinks.prometheus.pipeline import PipelineBoard
+from tests.sinks.collector import FromSamples
 from tests.sinks.golden import golden
 from tests.sinks.makings import HEALTH
 

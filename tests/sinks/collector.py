@@ -1,4 +1,4 @@
-"""Samples to the families of prometheus-client, by the table of ``sinks.prometheus.metrics``."""
+"""Samples as prometheus-client itself would write them: what ``sinks.prometheus.exposition`` is held to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from sinks.prometheus.figures import Sample
-from sinks.prometheus.metrics import METRICS
-
-PREFIX = "watchroom_"
+from sinks.prometheus.metrics import METRICS, PREFIX
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Family]:
