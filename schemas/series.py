@@ -21,6 +21,8 @@ BREAKDOWNS: tuple[str, ...] = (
     "priority",
     "zone",
 )
+GROUPED = BREAKDOWNS[1:]
+"""Those that have groups."""
 
 
 def series_key(agency_id: str, interval: str, mode: str, window: str, by: str, group: str) -> str:

@@ -16,12 +16,10 @@ from pydantic_settings import (
 )
 
 from schemas.errors import ConfigurationError
-from schemas.series import BREAKDOWNS
+from schemas.series import GROUPED
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``schemas/``: the checkout, or site-packages."""
-
-GROUPED = tuple(name for name in BREAKDOWNS if name != "all")
 
 
 class Settings(BaseSettings):

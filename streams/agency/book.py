@@ -11,9 +11,9 @@ from schemas import keys
 from schemas.agency import Agency
 from schemas.definitions import EDITION
 from schemas.records import FigureRecord, UnitRecord
-from schemas.series import CALENDAR, ROLLING, series_key
+from schemas.series import CALENDAR, GROUPED, ROLLING, series_key
 from schemas.times import DAY, HOUR, Micros
-from streams.agency.breakdowns import GROUPED, Breakdowns
+from streams.agency.breakdowns import Breakdowns
 from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
 from streams.agency.contributions import INTERVALS, RESPONSE, contributions, groups, over
 from streams.agency.due import Due

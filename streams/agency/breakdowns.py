@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.series import BREAKDOWNS
+from schemas.series import GROUPED
 from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
 from streams.agency.contributions import INTERVALS, OPEN
 from streams.agency.running import FIRST, MODES, NAMES, ROLLING_SLOTS, Running
 from streams.agency.tabulate import SUMS, WIDTH, Stats, is_empty, tabulate
-
-GROUPED = BREAKDOWNS[1:]
 
 Rows = npt.NDArray[np.int64]
 

@@ -8,15 +8,14 @@ from collections import Counter
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.definitions import EDITION
-from schemas.series import BREAKDOWNS
-from sinks.prometheus.collector import PREFIX, FromSamples
+from schemas.series import GROUPED
 from sinks.prometheus.exporter import Boards
 from sinks.prometheus.exposition import text
-from sinks.prometheus.metrics import FIGURES, GROUPS, METRICS
+from sinks.prometheus.metrics import FIGURES, GROUPS, METRICS, PREFIX
 from tests.dashboards.cardinality import Shape, bound
 from tests.dashboards.scrape import OTHERS, filled
+from tests.sinks.collector import FromSamples
 
-GROUPED = BREAKDOWNS[1:]
 NAMES = [metric.name for metric in (*FIGURES, *GROUPS)]
 
 
