@@ -94,10 +94,10 @@ class BatchThread(base.AIOKafkaConsumerThread):
         timeout: float | None = None,
         max_records: int | None = None,
     ) -> dict[Any, RecordBatch]:
+        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
         # Asked at each look, not once: a fetch that waits may outlive a whole rebalance, and Faust changes
         # the set of active partitions in place. What it took after the seek and before the flow is resumed
         # would be dropped by `getmany` and never be fetched again.
-        await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
         found = await fetched(
             consumer,
             active_partitions,

@@ -240,7 +240,8 @@ class Owner:
         # Partitions commit one after the other, not all at once: a commit makes the next event wait a little.
         await asyncio.sleep(interval * (0.5 + 0.5 * (self.partition % 8) / 8))
         while not self.released:
-            self._tick()
+            if self._ticking is None:  # one that takes longer than that is not followed by the next at once
+                self._tick()
             await asyncio.sleep(interval)
 
     def _tick(self) -> None:
