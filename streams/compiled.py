@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 MODULES = (
-    "handbook", "joining", "milestones", "place", "limits", "intervals", "emit",
+    "state", "handbook", "joining", "milestones", "place", "limits", "intervals", "emit",
     "breaches/clocks", "breaches/glance", "breaches/lifecycle", "breaches/settled", "breaches/watch",
     "desk", "partition",
 )  # fmt: skip

@@ -38,7 +38,8 @@ def step(
     if type(event) is Clock:
         return incident, []
     if incident is None:
-        incident = Incident(agency_id=event.agency_id, incident_id=event.incident_id, first_offset=offset)
+        incident = Incident(event.agency_id, event.incident_id)
+        incident.first_offset = offset
     incident.last_offset = offset
     unit = _join(incident, event)
     emitted = emit(incident, HANDBOOKS[event.agency_id], None, partition, {unit})

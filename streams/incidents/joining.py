@@ -227,7 +227,7 @@ def join_facts(facts: Facts, other: Facts) -> None:
             _remember(facts, unit, name, [(holding[0], holding[3][name]), *changes])
     facts.last_occurred = max(facts.last_occurred, other.last_occurred)
     facts.last_recorded = max(facts.last_recorded, other.last_recorded)
-    facts.simulated |= other.simulated
+    facts.simulated = facts.simulated or other.simulated
 
 
 def merged_into(incident: Incident) -> str:
@@ -285,10 +285,11 @@ def cycle_through(incident: Incident, holdings: Package) -> list[str]:
 
 def package_for(incident: Incident, target: str, holdings: Package) -> Package:
     """What ``target`` is sent while this incident is merged into it: never back along its own path."""
-    own = Facts(
-        incident.presses, incident.corrections, incident.attributes, incident.first_type, incident.history,
-        incident.last_occurred, incident.last_recorded, incident.simulated, incident.changed,
-    )  # fmt: skip
+    own = Facts()
+    own.presses, own.corrections, own.attributes = incident.presses, incident.corrections, incident.attributes
+    own.first_type, own.history, own.changed = incident.first_type, incident.history, incident.changed
+    own.last_occurred, own.last_recorded = incident.last_occurred, incident.last_recorded
+    own.simulated = incident.simulated
     package: Package = {incident.incident_id: ([incident.incident_id], own)}
     for origin, (path, facts) in holdings.items():
         if origin != target and target not in path and incident.incident_id not in path:

@@ -11,23 +11,97 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 import msgspec
 
 from schemas.errors import GenerationMismatch
 from schemas.times import Micros
 from schemas.vocabulary import MODES
+from streams.incidents.breaches.held import Held
 from streams.incidents.joining import values_of
-from streams.incidents.state import NEVER, Facts, Incident, Package
+from streams.incidents.state import (
+    NEVER,
+    Change,
+    Correction,
+    Facts,
+    First,
+    Incident,
+    Package,
+    Press,
+    Statement,
+)
 
 FORMAT = 2
 """Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
 
 _HEADER = struct.Struct("<Bqq?")
-_encode = msgspec.msgpack.Encoder().encode
-_decode_incident = msgspec.msgpack.Decoder(Incident).decode
-_decode_package = msgspec.msgpack.Decoder(Package).decode
+
+
+class _Facts(msgspec.Struct, array_like=True):
+    """The fields of ``Facts``, in the order in which they are written."""
+
+    presses: dict[str, dict[str, list[Press]]]
+    corrections: dict[str, dict[str, dict[Micros, Correction]]]
+    attributes: dict[str, list[Statement]]
+    first_type: dict[str, First]
+    history: dict[str, dict[str, list[Change]]]
+    last_occurred: Micros
+    last_recorded: Micros
+    simulated: bool
+    changed: bool
+
+
+class _Incident(_Facts, array_like=True):
+    """The same of an ``Incident``."""
+
+    agency_id: str
+    incident_id: str
+    absorbed: dict[str, tuple[int, Package]]
+    first_offset: int
+    last_offset: int
+    size: int
+    sent_to: str
+    sent_digest: bytes
+    emitted: dict[str, int]
+    due: Micros
+    ended: bool
+    shared: tuple[Micros, Micros, str, bool]
+    breaches: dict[str, Held]
+    wake: Micros
+
+
+_of_facts = attrgetter(*_Facts.__struct_fields__)
+_of_incident = attrgetter(*_Incident.__struct_fields__)
+
+
+_Filled = TypeVar("_Filled", bound=Facts)
+
+
+def _written(value: Any) -> Any:
+    """What msgspec does not know, as what it does."""
+    if isinstance(value, Facts):
+        return _of_facts(value)
+    raise NotImplementedError(f"{type(value).__name__} has no place in a state")
+
+
+def _read(asked: type, value: Any) -> Any:
+    """The other way round."""
+    if asked is Facts:
+        return _filled(Facts(), msgspec.convert(value, _Facts, dec_hook=_read))
+    raise NotImplementedError(f"{asked.__name__} has no place in a state")
+
+
+def _filled(facts: _Filled, wire: _Facts) -> _Filled:
+    for name in wire.__struct_fields__:
+        setattr(facts, name, getattr(wire, name))
+    return facts
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_written).encode
+_decode_incident = msgspec.msgpack.Decoder(_Incident, dec_hook=_read).decode
+_decode_package = msgspec.msgpack.Decoder(Package, dec_hook=_read).decode
 
 
 class Position(msgspec.Struct, array_like=True):
@@ -52,7 +126,7 @@ _decode_position = msgspec.msgpack.Decoder(Position).decode
 
 def pack(incident: Incident) -> bytes:
     """An incident's whole state as a changelog value."""
-    return _HEADER.pack(FORMAT, incident.due, incident.wake, incident.ended) + _encode(incident)
+    return _HEADER.pack(FORMAT, incident.due, incident.wake, incident.ended) + _encode(_of_incident(incident))
 
 
 def header(value: bytes) -> tuple[Micros, bool]:
@@ -84,9 +158,10 @@ def unpack(value: bytes) -> Incident:
     """
     header(value)
     try:
-        return _decode_incident(memoryview(value)[_HEADER.size :])
+        wire = _decode_incident(memoryview(value)[_HEADER.size :])
     except msgspec.MsgspecError as exc:
         raise _unreadable("an incident's state", FORMAT) from exc
+    return _filled(Incident(wire.agency_id, wire.incident_id), wire)
 
 
 def pack_position(position: Position) -> bytes:
@@ -127,7 +202,7 @@ def _in_order(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_in_order(held) for held in value]
     if isinstance(value, Facts):
-        return Facts(*(_in_order(getattr(value, name)) for name in Facts.__struct_fields__))
+        return _in_order(_of_facts(value))
     return value
 
 
@@ -156,9 +231,7 @@ def _within(value: Any) -> bool:
         return all(_within(key) and _within(held) for key, held in value.items())
     if isinstance(value, list | tuple):
         return all(map(_within, value))
-    return not isinstance(value, Facts) or all(
-        _within(getattr(value, name)) for name in Facts.__struct_fields__
-    )
+    return not isinstance(value, Facts) or _within(_of_facts(value))
 
 
 def _makes_sense(facts: Facts) -> bool:

@@ -390,7 +390,7 @@ class Partition:
                 raise Rejected(
                     DeadLetterReason.WRONG_PARTITION, f"{key} does not belong to partition {self._partition}"
                 )
-            incident = self._held[key] = Incident(agency_id=agency_id, incident_id=incident_id)
+            incident = self._held[key] = Incident(agency_id, incident_id)
             self._open += 1
         touched = desk.touched[incident_id] = (incident, set())
         return touched

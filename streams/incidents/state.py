@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
 from schemas.times import Micros
 from streams.incidents.breaches.held import Held
 
@@ -49,10 +47,10 @@ Change = tuple[Micros, str]
 """(occurred_at, value)"""
 
 
-class Facts(msgspec.Struct, array_like=True):
+class Facts:
     """What the events of one incident said, and nothing derived: the joined part of the state.
 
-    A struct, so that the changelog takes it as it is (``streams.incidents.packing``).
+    A plain class, whose fields compiled code reads directly; ``packing`` makes bytes of it.
 
     Attributes:
         presses: unit to milestone to presses, in order.
@@ -65,22 +63,28 @@ class Facts(msgspec.Struct, array_like=True):
         changed: whether there is any history.
     """
 
-    presses: dict[str, dict[str, list[Press]]] = {}
-    corrections: dict[str, dict[str, dict[Micros, Correction]]] = {}
-    attributes: dict[str, list[Statement]] = {}
-    first_type: dict[str, First] = {}
-    history: dict[str, dict[str, list[Change]]] = {}
-    last_occurred: Micros = -NEVER
-    last_recorded: Micros = -NEVER
-    simulated: bool = False
-    changed: bool = False
+    __slots__ = (
+        "attributes", "changed", "corrections", "first_type", "history", "last_occurred", "last_recorded",
+        "presses", "simulated",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.presses: dict[str, dict[str, list[Press]]] = {}
+        self.corrections: dict[str, dict[str, dict[Micros, Correction]]] = {}
+        self.attributes: dict[str, list[Statement]] = {}
+        self.first_type: dict[str, First] = {}
+        self.history: dict[str, dict[str, list[Change]]] = {}
+        self.last_occurred: Micros = -NEVER
+        self.last_recorded: Micros = -NEVER
+        self.simulated: bool = False
+        self.changed: bool = False
 
 
 Package = dict[str, tuple[list[str], Facts]]
 """What a merged incident sends: origin to (the incidents it came through, its facts)."""
 
 
-class Incident(Facts, array_like=True):
+class Incident(Facts):
     """An incident as stage one holds it: its own facts, what it absorbed, and what was made of it so far.
 
     Attributes:
@@ -98,17 +102,24 @@ class Incident(Facts, array_like=True):
         wake: the instant of the clock at which its clocks are to be looked at.
     """
 
-    agency_id: str = ""
-    incident_id: str = ""
-    absorbed: dict[str, tuple[int, Package]] = {}
-    first_offset: int = -1
-    last_offset: int = -1
-    size: int = 200
-    sent_to: str = ""
-    sent_digest: bytes = b""
-    emitted: dict[str, int] = {}
-    due: Micros = NEVER
-    ended: bool = False
-    shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
-    breaches: dict[str, Held] = {}
-    wake: Micros = NEVER
+    __slots__ = (
+        "absorbed", "agency_id", "breaches", "due", "emitted", "ended", "first_offset", "incident_id",
+        "last_offset", "sent_digest", "sent_to", "shared", "size", "wake",
+    )  # fmt: skip
+
+    def __init__(self, agency_id: str, incident_id: str) -> None:
+        super().__init__()
+        self.agency_id = agency_id
+        self.incident_id = incident_id
+        self.absorbed: dict[str, tuple[int, Package]] = {}
+        self.first_offset: int = -1
+        self.last_offset: int = -1
+        self.size: int = 200
+        self.sent_to: str = ""
+        self.sent_digest: bytes = b""
+        self.emitted: dict[str, int] = {}
+        self.due: Micros = NEVER
+        self.ended: bool = False
+        self.shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
+        self.breaches: dict[str, Held] = {}
+        self.wake: Micros = NEVER

@@ -42,7 +42,7 @@ def test_what_peers_compute_is_san_franciscos_week() -> None:
 
 def test_what_is_no_event_of_an_incident_changes_nothing() -> None:
     """A clock, and bytes that are no event."""
-    incident = Incident(agency_id="sffd", incident_id="1")
+    incident = Incident("sffd", "1")
     clock = b'{"kind":"clock","agency_id":"sffd","source_id":"export","time":"2017-01-01T00:00:00Z"}'
 
     assert step(incident, clock, 0, 1) == (incident, [])

@@ -9,7 +9,6 @@ import base64
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -215,7 +214,9 @@ def test_a_merged_incident_that_is_too_large_says_so() -> None:
 
 def forged(**changed: Any) -> str:
     """A package of states as nobody of ours would write it."""
-    facts = msgspec.structs.replace(Facts(), **changed)
+    facts = Facts()
+    for name, value in changed.items():
+        setattr(facts, name, value)
     return pack_package({"S": (["S"], facts)})
 
 
