@@ -136,7 +136,9 @@ assert all(
 assert all(struct.__struct_fields__[UNIT_ID] == "unit_id" for struct in (Milestone, Correction, Change))
 assert all(struct.__struct_fields__[NAME] == "name" for struct in (Milestone, Correction))
 
-_fast = msgspec.json.Decoder(Union[tuple(_STRUCTS.values())]).decode  # noqa: UP007 - built, not written
+fast = msgspec.json.Decoder(Union[tuple(_STRUCTS.values())]).decode  # noqa: UP007 - built, not written
+"""``decode`` for ASCII alone, for whoever asks it first: it raises one of ``REFUSALS`` where that judges."""
+REFUSALS: Final = (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError)
 
 
 def decode(value: bytes | None) -> Any:
@@ -148,8 +150,8 @@ def decode(value: bytes | None) -> Any:
     try:
         if value is not None and not value.isascii():
             value.decode()  # msgspec doesn't look at fields that it skips
-        return _fast(value)  # type: ignore[arg-type]  # None is refused like any other non-event
-    except (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError):
+        return fast(value)  # type: ignore[arg-type]  # None is refused like any other non-event
+    except REFUSALS:
         return _judged(value)
 
 

@@ -29,9 +29,10 @@ def micros(moment: datetime) -> Micros:
     >>> micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000000
     """
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment.isoformat()} has no time zone")
-    since = moment - _EPOCH
+    try:
+        since = moment - _EPOCH
+    except TypeError:
+        raise ValueError(f"{moment.isoformat()} has no time zone") from None
     # Days by 1024ths of a day: compiled code is slow with products of which one side is over 2^30.
     return (since.days * (DAY >> 10) << 10) + since.seconds * SECOND + since.microseconds
 

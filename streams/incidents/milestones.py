@@ -214,6 +214,18 @@ def _incident_end(responses: list[Response], clears: list[Press]) -> Micros | No
     return latest
 
 
+def seems_over(facts: Facts) -> bool:
+    """Whether an incident has an end by a glance at its presses: right mostly, and never to be relied on."""
+    presses = facts.presses
+    of_incident = presses.get(INCIDENT)
+    if of_incident is not None and "incident_clear" in of_incident:
+        return True
+    for unit, names in presses.items():
+        if unit and "unit_clear" not in names and "canceled_enroute" not in names:
+            return False
+    return len(presses) > (of_incident is not None)
+
+
 def out_of_order(times: dict[str, Micros], *, of_incident: bool) -> bool:
     """Whether milestones lie out of the order of the vocabulary."""
     before = _FIRST
