@@ -304,9 +304,9 @@ class Partition:
         partition = keys.partition_of(key, self._layout.result_partitions)
         return [[Send(self._layout.health, partition, [(key.encode(), records.encode(health))])]]
 
-    def _changes(self, key: str, incident: Incident) -> None:
-        """Have a state written with the next commit, and hold it packed once it has ended."""
-        if incident.ended:
+    def _changes(self, desk: Desk, key: str, incident: Incident) -> None:
+        """Have a state written with the next commit; hold it packed once it has ended, and no look is due."""
+        if incident.ended and not desk.watch.awaits(incident.incident_id):
             self._changed[key] = self._held[key] = packing.pack(incident)
         else:
             self._changed[key] = incident
@@ -602,7 +602,7 @@ class Partition:
                 continue
             # One that was let go since is not to come back for having been looked at.
             if parts or self._held.get(key) is incident:
-                self._changes(key, incident)
+                self._changes(desk, key, incident)
         watch.changed.clear()
         self._tell_failed(desk)
 
@@ -633,7 +633,7 @@ class Partition:
         if told is not None:
             self._tell_of(desk, key, *told)
         watch.keep(key, incident, emitted)
-        self._changes(key, incident)
+        self._changes(desk, key, incident)
 
     def _forward(self, incident: Incident) -> None:
         """Send the incident's state to the one it was merged into; an empty one to where it no longer is.

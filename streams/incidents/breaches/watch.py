@@ -84,6 +84,10 @@ class Watch:
                 pending.setdefault(unpart(key.split("/", 1)[1]), clock)
         self._clocks.append(clock)
 
+    def awaits(self, incident_id: str) -> bool:
+        """Whether the next clock will look at an incident, because something was said of it."""
+        return self.watching and incident_id in self.spoken
+
     def written(self) -> None:
         """All looks were made."""
         self._clocks.clear()
