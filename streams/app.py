@@ -48,7 +48,7 @@ GC_THRESHOLDS = (10_000, 20, 50)
 """Young collections 14 times rarer than by default, full ones 70 times: the collector cost a third
 (prototype/exactly_once/RESULTS.md)."""
 
-_MALLOPT = {-1: 256 << 20, -2: 16 << 20, -3: 256 << 20}
+_MALLOPT = {-1: 64 << 20, -2: 16 << 20, -3: 32 << 20}
 """M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD of glibc's malloc.h, in bytes."""
 
 COMMIT_BACKOFF_S = 0.002

@@ -200,6 +200,11 @@ PIPELINE_COUNTERS = _counters(
     ("clock_records_total", _PART, "Clock records read."),
     ("absorbed_records_total", _PART, "States of merged incidents read."),
     ("incidents_evicted_total", _PART, "Incidents whose state was given up, long after their last event."),
+    (
+        "looks_failed_total",
+        _PART,
+        "Looks at an incident's running clocks that a defect of Watchroom ended: breaches may be missing.",
+    ),
     ("labels_rejected_total", _PART, "Groups the stage refused because there were too many."),
     ("records_written_total", _PART, "Records the stage wrote."),
 )

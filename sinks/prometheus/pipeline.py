@@ -114,6 +114,7 @@ def _counters(record: HealthRecord, labels: tuple[str, str]) -> Iterator[Sample]
     yield "clock_records_total", labels, record.clock_records
     yield "absorbed_records_total", labels, record.absorbed
     yield "incidents_evicted_total", labels, record.evicted
+    yield "looks_failed_total", labels, record.looks_failed
     yield "labels_rejected_total", labels, record.rejected_labels
     yield "records_written_total", labels, record.records_out
 

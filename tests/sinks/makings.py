@@ -130,6 +130,7 @@ HEALTH = HealthRecord(
     clock_records=9,
     absorbed=1,
     evicted=4,
+    looks_failed=1,
     records_out=150,
     clocks={"sffd": AS_OF},
     held=30,
