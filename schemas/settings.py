@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         default=1.0, gt=0, le=10, description="Seconds between commits of a transaction."
     )
     transaction_timeout_s: float = Field(
-        default=15.0, ge=2, description="Kafka's transaction time-out, seconds."
+        default=60.0, ge=2, description="Kafka's transaction time-out, seconds."
     )
     session_timeout_s: float = Field(
         default=6.0, ge=6, description="Kafka's group session time-out, seconds."
