@@ -93,8 +93,8 @@ class Logic(Protocol):
         """What was put off, in parts.
 
         Called about once a second, before a commit. A part is made when it is asked for, and what it says was
-        true then: batches are applied between parts. A tick that is not asked to its end is dropped, and the
-        next says what it did not.
+        true then: batches are applied between parts, and a tick that takes long is committed between two. One
+        that is not asked to its end is dropped, and the next says what it did not.
         """
 
 

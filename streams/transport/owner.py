@@ -8,7 +8,8 @@ What a batch makes is queued, and one task sends it in the order in which the lo
 the logic for what need not be said at once. What batches have changed (``Logic.told``) it asks for before
 a commit and, if it is urgent, when the queue is empty and the broker has taken what was sent last: the slower
 the sending, the more batches are told of together. A tick it asks for a part at a time, and queues the part,
-so that it can't overtake the batch whose effects it already shows, and batches come in between.
+so that it can't overtake the batch whose effects it already shows, and batches come in between. A tick that
+takes long is committed on its way: a transaction must not last as long as the slowest tick.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ the record. A single record larger than this makes a batch of its own."""
 REQUEST_BYTES_MAX = 2 * max(topic.max_message_bytes for topic in TOPICS.values())
 OUTBOX_MAX = 4
 """Batches' worth of sends that wait to be sent; then the agent waits, and with it the fetching."""
+
+OPEN_MOST = 3
+"""Commit intervals that a transaction is open before a tick waits for a commit."""
 
 RELEASE_S = 4.0
 """Longest wait for the last commit: under the session time-out, and the worker stops within 10 s."""
@@ -154,6 +158,7 @@ class Owner:
         self._part_queued = False
         self._leaving = False
         self._open = False
+        self._opened_at = 0.0
         self._futures: list[asyncio.Future[Any]] = []
         self._events: list[Acknowledged] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -300,6 +305,8 @@ class Owner:
         """A part of a tick, and before it what batches have changed meanwhile; after the last, the commit."""
         if self._ticking is None:
             self._due, self._ticking = False, iter(self.logic.tick())
+        elif self._open and time.monotonic() - self._opened_at > OPEN_MOST * self.settings.commit_interval_s:
+            return _Item(self._pack(self.logic.told()), of_tick=True, commit=True)
         told = self.logic.told() if self.logic.urgent else []
         part = next(self._ticking, None)
         if part is not None:
@@ -316,7 +323,7 @@ class Owner:
     async def _send(self, packed: Sequence[Packed]) -> None:
         if not self._open:
             await self.open_transaction()
-            self._open = True
+            self._open, self._opened_at = True, time.monotonic()
         for topic, partition, builder in packed:
             future = await self.producer.send_batch(builder, topic, partition=partition)
             future.add_done_callback(lambda f, t=topic, p=partition, b=builder: self._sent(f, t, p, b))

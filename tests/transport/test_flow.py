@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.transport.fetch import fetched
-from tests.transport.kit import drill, events, write
-from tests.transport.toy import Toy
+from tests.transport.kit import drill, events, read, write
+from tests.transport.toy import PART, Toy
 from watchroom.broker import Broker
 
 pytestmark = pytest.mark.broker
@@ -52,3 +53,20 @@ def test_a_fetch_that_outlives_a_seek_takes_nothing(kafka: Broker, tmp_path: Pat
                 await reader.stop()
 
         asyncio.run(main())
+
+
+def test_a_tick_that_takes_long_is_committed_on_its_way(kafka: Broker, tmp_path: Path) -> None:
+    """Goal: no transaction is open for as long as a slow tick takes, or the broker would end it meanwhile.
+
+    Method: ticks of twenty parts that take five seconds; whoever reads what is committed must see some of
+    the parts of the first before the last. Found by `python -m bench --only year`: stage two was fenced.
+    """
+    toy = Toy("toy", ("source",), "out", "log", parts=(20, 0.25))
+    with drill(kafka.bootstrap, tmp_path, toy, partitions=1) as it:
+        write(kafka.bootstrap, it.toy.sources[0], events(10, 5, 1), 1)
+        it.start("a")
+        until, parts = time.monotonic() + 60, 0
+        while not parts:
+            assert time.monotonic() < until, it.errors()
+            parts = sum(record.key == PART for record in read(kafka.bootstrap, it.toy.output))
+        assert parts < 20

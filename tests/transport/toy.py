@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from zlib import crc32
 
@@ -17,6 +17,7 @@ from streams.stage import Headers, Pair, RecordBatch, Send, Stage
 
 POSITION = b"\x00position"
 TOTAL = b"total/"
+PART = b"part"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Toy:
         fat_outputs: how many more output records with each batch, and their size.
         headers: whether output records carry one.
         slow_load_s: seconds of sleep a record that recovery reads.
+        parts: how many more parts a tick has, a record each, and how long each takes.
         hang_at, fail_at: after how many events it stands still or raises.
     """
 
@@ -43,6 +45,7 @@ class Toy:
     fat_outputs: tuple[int, int] = (0, 0)
     headers: bool = False
     slow_load_s: float = 0.0
+    parts: tuple[int, float] = (0, 0.0)
     hang_at: int = -1
     fail_at: int = -1
 
@@ -52,7 +55,7 @@ class Toy:
     @classmethod
     def from_json(cls, text: str) -> Toy:
         fields = json.loads(text)
-        return cls(**fields | {k: tuple(fields[k]) for k in ("sources", "fat_outputs")})
+        return cls(**fields | {k: tuple(fields[k]) for k in ("sources", "fat_outputs", "parts")})
 
     def stage(self) -> Stage:
         """The stage as the transport takes it."""
@@ -170,13 +173,17 @@ class Counting:
     def rest(self) -> list[Send]:
         return []
 
-    def tick(self) -> list[list[Send]]:
+    def tick(self) -> Iterator[list[Send]]:
         sends, self.unsaid = self.changed(self.unsaid) if self.unsaid else [], {}
         if self.totalled != self.seen:
             self.totalled = self.seen
             total: list[Pair] = [(TOTAL + b"%d" % self.partition, encoded([self.seen, 0, self.last]))]
             sends.append(Send(self.toy.output, 0, total))
-        return [sends]
+        yield sends
+        many, each_s = self.toy.parts
+        for number in range(many):
+            time.sleep(each_s)
+            yield [Send(self.toy.output, 0, [(PART, b"%d" % number)])]
 
 
 def encoded(count: Count) -> bytes:
