@@ -241,8 +241,8 @@ def run(
 def _keep_memory() -> None:
     """Have glibc keep what was freed: fetches and requests of megabytes come and go many times a second.
 
-    Left alone it gives their pages back to the kernel, which has to clear them for the next one: a twelfth of
-    the throughput. Another C library is left as it is.
+    Left alone it gives their pages back to the kernel, which has to clear them for the next one. Another C
+    library is left as it is.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import struct
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -76,11 +76,8 @@ _of_facts = attrgetter(*_Facts.__struct_fields__)
 _of_incident = attrgetter(*_Incident.__struct_fields__)
 
 
-_Filled = TypeVar("_Filled", bound=Facts)
-
-
 def _written(value: Any) -> Any:
-    """What msgspec does not know, as what it does."""
+    """What msgspec does not know, as what it does; it wants ``NotImplementedError`` of anything else."""
     if isinstance(value, Facts):
         return _of_facts(value)
     raise NotImplementedError(f"{type(value).__name__} has no place in a state")
@@ -89,14 +86,15 @@ def _written(value: Any) -> Any:
 def _read(asked: type, value: Any) -> Any:
     """The other way round."""
     if asked is Facts:
-        return _filled(Facts(), msgspec.convert(value, _Facts, dec_hook=_read))
+        facts = Facts()
+        _fill(facts, msgspec.convert(value, _Facts, dec_hook=_read))
+        return facts
     raise NotImplementedError(f"{asked.__name__} has no place in a state")
 
 
-def _filled(facts: _Filled, wire: _Facts) -> _Filled:
+def _fill(facts: Facts, wire: _Facts) -> None:
     for name in wire.__struct_fields__:
         setattr(facts, name, getattr(wire, name))
-    return facts
 
 
 _encode = msgspec.msgpack.Encoder(enc_hook=_written).encode
@@ -161,7 +159,9 @@ def unpack(value: bytes) -> Incident:
         wire = _decode_incident(memoryview(value)[_HEADER.size :])
     except msgspec.MsgspecError as exc:
         raise _unreadable("an incident's state", FORMAT) from exc
-    return _filled(Incident(wire.agency_id, wire.incident_id), wire)
+    incident = Incident(wire.agency_id, wire.incident_id)
+    _fill(incident, wire)
+    return incident
 
 
 def pack_position(position: Position) -> bytes:

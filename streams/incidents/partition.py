@@ -63,7 +63,7 @@ _FUTURE = HOUR
 
 _STRETCH = 400
 """Events of a large batch after which what seems over is written: states of so many and what was made of them
-fit a processor's cache, and those of a whole fetch do not, which costs a tenth."""
+fit a processor's cache, and those of a whole fetch do not."""
 
 
 class Layout(NamedTuple):
@@ -106,7 +106,7 @@ class Rejected(Exception):
 
 
 def _decoded(value: bytes | None) -> Any:
-    """``decode``, with the way that nearly all go first: compiled, it takes no detour through Python."""
+    """``decode``, the way that nearly all go first: compiled, that takes no detour through Python."""
     if value is not None and value.isascii():
         try:
             return fast(value)

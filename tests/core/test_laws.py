@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.times import DAY, HOUR, MINUTE
+from streams.incidents import packing
 from streams.incidents.packing import pack_package, unpack_package
+from streams.incidents.state import Facts, Incident
 from tests.core.driver import Floor, Plan, clock, comparable_figure, town
 from tests.core.effort import examples
 from tests.core.invented import INCIDENTS, dealt, plans, stories, tame_times
@@ -194,3 +196,12 @@ def test_a_figure_is_told_again_only_when_it_changes() -> None:
 
     assert len(floor.committed("figures.g1")) == written
     assert before == [comparable_figure(figure) for figure in floor.figures().values()]
+
+
+def test_every_field_of_a_state_has_its_place_in_the_changelog() -> None:
+    """Goal: a field that is added to a state and not to its bytes would be lost at the next recovery.
+
+    Method: the names of both, the state's as its class says them.
+    """
+    assert set(packing._Facts.__struct_fields__) == set(Facts.__slots__)
+    assert set(packing._Incident.__struct_fields__) == {*Facts.__slots__, *Incident.__slots__}
