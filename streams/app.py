@@ -225,9 +225,10 @@ def run(
     alone = _alone(settings, f"{app_id(stage.name, generation)}-{worker_id}")
 
     async def main() -> int:
+        asked = _asked_to_stop()
         app = build(stage, settings, generation=generation, worker_id=worker_id, log=log, owner=owner)
         log.info("starting", stage=stage.name, generation=generation, sources=stage.sources, app=app.conf.id)
-        code = await _until_stopped(app, log, judge)
+        code = await _until_stopped(app, asked, log, judge)
         log.info("stopped", stage=stage.name, exit_code=code)
         return code
 
@@ -250,11 +251,16 @@ def _keep_memory() -> None:
             mallopt(parameter, size)
 
 
-async def _until_stopped(app: BatchApp, log: Log, judge: Judge | None) -> int:
+def _asked_to_stop() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT from now on: before the worker says that it starts, so none of them kills it."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    return asked
+
+
+async def _until_stopped(app: BatchApp, asked: asyncio.Event, log: Log, judge: Judge | None) -> int:
     watchdog = Watchdog(app.holder, lambda: bool(app.rebalancing), log, judge=judge)
     watchdog.start()
     starting = asyncio.create_task(app.start())
