@@ -252,7 +252,7 @@ def _keep_memory() -> None:
 
 
 def _asked_to_stop() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT from now on: before the worker says that it starts, so none of them kills it."""
+    """Set by SIGTERM and SIGINT from now on: before the worker says that it starts, so that none kills it."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

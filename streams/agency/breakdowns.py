@@ -91,12 +91,12 @@ class Breakdowns:
         held, place = self._columns[scope].held, number - FIRST[scope]
         rows = self._rows(held, place, slot, kind)
         stats = tabulate(
-            held.mode[rows],
-            held.group[:, rows],
+            held.mode.take(rows),
+            held.group.take(rows, axis=1),
             sizes,
-            held.code[place][rows],
-            held.value[place][rows],
-            held.flags[place][rows],
+            held.code[place].take(rows),
+            held.value[place].take(rows),
+            held.flags[place].take(rows),
         )
         told = self._told.setdefault(slot, {})
         before, empty = told.get(number), is_empty(stats)

@@ -27,6 +27,9 @@ from streams.stage import Pair, RecordBatch, Send
 _Shown = dict[bytes, bytes]
 """By series, a figure's bytes."""
 
+_Moved = tuple[Book, Micros]
+"""An agency's book, and the instant that its clock now moves to."""
+
 _AS_OF = re.compile(rb'"as_of":-?\d+,')
 """A figure's instant in its bytes: a quote in a string is escaped, so no group's name is found by this."""
 
@@ -35,6 +38,9 @@ _HELD_MAX = 20_000
 
 _PART = 100
 """Figures, about, that a tick tells at one go: what batches changed waits for no more."""
+
+_AT_A_CLOCK = 5_000
+"""Figures, about, that a clock has told before they are sent: some MB. A wide step tells millions."""
 
 
 class Layout(NamedTuple):
@@ -67,6 +73,7 @@ class Partition:
         self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
         self._held: dict[str, dict[bytes, bytes]] = {topic: {} for topic in self._scopes}
         self._loading = True
+        self._taking: Iterator[list[Send]] = iter(())
         self.urgent = False
         self._left_behind: set[str] = set()
         self._positions: dict[str, int] = {}
@@ -88,7 +95,10 @@ class Partition:
         if topic == self._layout.encounters:
             self._shelf.hold(topic, key, value, telling=False)
         elif topic != self._layout.figures:
-            self._hold(topic, key, value, telling=False)
+            moved = self._hold(topic, key, value)
+            if moved is not None:
+                book, clock = moved
+                book.advance(clock)
             if len(self._held[topic]) >= _HELD_MAX:
                 self._take_held()
         elif value is None:
@@ -114,21 +124,37 @@ class Partition:
     # A batch
 
     def apply(self, batch: RecordBatch) -> list[Send]:
-        """Take a batch of records; ``told`` says what it changed."""
-        topic = batch.topic
+        """Take a batch of records; ``told`` says what it changed, and ``rest`` what its clocks had shown."""
         if self._loading:
             self.loaded()  # nothing was there to recover
-        hold = self._shelf.hold if topic == self._layout.encounters else self._hold
+        self._taking = self._take(batch)
+        return next(self._taking, [])
+
+    def rest(self) -> list[Send]:
+        """What clocks of the batch had shown, and then the records after them, as far as the next such part.
+
+        A clock that steps over months has every period in between told; nothing of it is held for longer.
+        """
+        return next(self._taking, [])
+
+    def _take(self, batch: RecordBatch) -> Iterator[list[Send]]:
+        topic = batch.topic
+        hold = self._shelf_hold if topic == self._layout.encounters else self._hold
         for key, value in zip(batch.keys, batch.values, strict=True):
             if key is not None:
-                hold(topic, key, value, telling=True)
+                moved = hold(topic, key, value)
+                if moved is not None:
+                    self._take_held()  # what was read before a clock is joined before it moves anything
+                    yield from self._advance(*moved)
         if len(self._held.get(topic, ())) >= _HELD_MAX:
             self._take_held()
         self.urgent = True
         self._positions[topic] = batch.end
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
-        return []
+
+    def _shelf_hold(self, topic: str, key: bytes, value: bytes | None) -> None:
+        self._shelf.hold(topic, key, value, telling=True)
 
     def told(self) -> list[Send]:
         """The figures of the whole that batches have changed."""
@@ -139,44 +165,43 @@ class Partition:
         self._shelf.tell_whole()
         return self._collect()
 
-    def _hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
+    def _hold(self, topic: str, key: bytes, value: bytes | None) -> _Moved | None:
         """Keep a record as it is, of each key the highest revision, until a clock or the telling asks for it.
 
         A record that was revised many times since is decoded once; what was overtaken is never decoded whole.
+
+        Returns:
+            Whose clock it moves and where to, if it is a clock that does.
         """
         if value is None:
-            return
-        if NO_INCIDENT in key and self._clock(topic, key, value, telling=telling):
-            return
+            return None
+        if NO_INCIDENT in key:
+            try:
+                record = records.decode_result(value)
+            except msgspec.MsgspecError as exc:
+                raise unreadable(topic, key, exc) from exc
+            if isinstance(record, ClockRecord):
+                return self._clock(topic, record)
         self._read += 1
         held = self._held[topic]
         before = held.get(key)
         if before is not None:
             try:
                 if not newer(value, before):
-                    return
+                    return None
             except msgspec.MsgspecError as exc:
                 raise unreadable(topic, key, exc) from exc
             self._news += 1
         held[key] = value
+        return None
 
-    def _clock(self, topic: str, key: bytes, value: bytes, *, telling: bool) -> bool:
-        """Take a clock, if it is one. What was read before it is joined before it moves anything."""
-        try:
-            record = records.decode_result(value)
-        except msgspec.MsgspecError as exc:
-            raise unreadable(topic, key, exc) from exc
-        if not isinstance(record, ClockRecord):
-            return False
+    def _clock(self, topic: str, record: ClockRecord) -> _Moved | None:
         book = self._book(record.agency_id)
-        if book is not None:
-            self._clock_records += 1
-            clock = book.tell(topic, record.source_partition, record.source_partitions, record.time)
-            if clock is not None:
-                if telling:
-                    self._take_held()
-                self._advance(book, clock, telling=telling)
-        return True
+        if book is None:
+            return None
+        self._clock_records += 1
+        clock = book.tell(topic, record.source_partition, record.source_partitions, record.time)
+        return None if clock is None else (book, clock)
 
     def _take_held(self) -> None:
         """Decode what is held and give it to its agencies' books."""
@@ -210,11 +235,11 @@ class Partition:
             self._shown[agency_id], self._shown_grouped[agency_id] = {}, {}
         return book
 
-    def _advance(self, book: Book, clock: Micros, *, telling: bool) -> None:
+    def _advance(self, book: Book, clock: Micros) -> Iterator[list[Send]]:
         """Move an agency's clock. A minute reached is kept as shown, an hour with its breakdowns."""
         before = book.clock
         book.advance(clock)
-        if not telling or (before is not None and clock // MINUTE == before // MINUTE):
+        if before is not None and clock // MINUTE == before // MINUTE:
             return
         self._figures.extend((series.encode(), None) for series in book.forget_periods())
         book.settle_periods()
@@ -223,12 +248,14 @@ class Partition:
         self._keep(shown, clock)
         if before is None or clock // HOUR != before // HOUR:
             for told in book.grouped():
-                self._tell_all(told, grouped)
+                of_window: _Shown = {}
+                self._tell_all(told, of_window)
+                for series in of_window:
+                    grouped.pop(series, None)
+                self._keep(of_window, clock)
+                if len(self._figures) >= _AT_A_CLOCK:
+                    yield self._collect()
             self._keep(grouped, clock)
-
-    def rest(self) -> list[Send]:
-        """A batch leaves nothing to do."""
-        return []
 
     def tick(self) -> Iterator[list[Send]]:
         """The breakdowns and units that changed, what was left behind, and how this partition does.

@@ -70,46 +70,50 @@ def tabulate(
         value: whole seconds of each row that is measured.
         flags: of each row, see ``streams.agency.contributions``.
     """
-    ends = np.cumsum(sizes) * len(MODE_NAMES)
-    cells = int(ends[-1])
-    stats = np.zeros((cells, WIDTH), np.int64)
+    modes = len(MODE_NAMES)
+    stats = np.zeros((sum(sizes) * modes, WIDTH), np.int64)
     stats[:, SUMS:] = -1
     if not code.size:
         return stats
-    cell = group * np.int16(len(MODE_NAMES)) + mode
-    stacked = cell + (ends - np.array(sizes) * len(MODE_NAMES))[:, None]
-    counted = (stacked * CODES + code).reshape(-1)
-    stats[:, :CODES] = np.bincount(counted, minlength=cells * CODES).reshape(cells, CODES)
+    cell = group * np.int16(modes) + mode
     flagged = np.flatnonzero(flags)
-    if flagged.size:
-        kinds = len(FLAG_COLUMNS)
-        raised = (stacked[:, flagged] * kinds + flags[flagged]).reshape(-1)
-        counts = np.bincount(raised, minlength=cells * kinds).reshape(cells, kinds)
-        for kind in np.flatnonzero(counts.any(axis=0)).tolist():
-            stats[:, FLAG_COLUMNS[kind]] += counts[:, kind, None]
     measured = np.flatnonzero(code == MEASURED)
-    if measured.size:
-        _percentiles(stats, cell[:, measured], value[measured])
+    order = _ascending(value.take(measured))
+    of_value = measured.take(order)
+    ascending, raised = value.take(of_value), flags.take(flagged)
+    first = 0
+    for size, of_row in zip(sizes, cell, strict=True):  # one at a time: what is made of it stays in the cache
+        held = stats[first : first + size * modes]
+        first += size * modes
+        counts = np.bincount(of_row * np.int32(CODES) + code, minlength=size * modes * CODES)
+        held[:, :CODES] = counts.reshape(-1, CODES)
+        if flagged.size:
+            _raise(held, of_row.take(flagged), raised)
+        if measured.size:
+            _percentiles(held, of_row.take(of_value), ascending)
     return stats
 
 
+def _raise(stats: Stats, cell: npt.NDArray[np.int16], flags: npt.NDArray[np.uint8]) -> None:
+    """Count flags into the columns of each row's cell."""
+    kinds = len(FLAG_COLUMNS)
+    counts = np.bincount(cell * np.int32(kinds) + flags, minlength=len(stats) * kinds).reshape(-1, kinds)
+    for kind in np.flatnonzero(counts.any(axis=0)).tolist():
+        stats[:, FLAG_COLUMNS[kind]] += counts[:, kind, None]
+
+
 def _percentiles(stats: Stats, cell: npt.NDArray[np.int16], value: npt.NDArray[np.int32]) -> None:
-    """Order by value once, then by the cells of each breakdown.
+    """Percentiles of each cell, of rows that are in the order of their values: ordered by cell, they stay so.
 
     numpy sorts small integers by counting them, ten times as fast as it compares large ones.
     """
-    rows = _ascending(value)
-    ordered, breakdowns = value[rows], len(cell)
-    places = np.empty((breakdowns, rows.size), np.int64)
-    for by in range(breakdowns):
-        of = cell[by][rows]
-        places[by] = np.argsort(of.astype(np.uint8) if of.max() < 256 else of, kind="stable")
+    places = np.argsort(cell.astype(np.uint8) if len(stats) <= 256 else cell, kind="stable")
     n = stats[:, MEASURED]
     there = np.flatnonzero(n)
-    starts = np.cumsum(n)[there] - n[there] - 1
+    counts = n[there]
+    starts = np.cumsum(counts) - counts - 1
     for column, percent in enumerate(PERCENTS, SUMS):
-        rank = -(-percent * n[there] // 100)
-        stats[there, column] = ordered[places.reshape(-1)[starts + rank]]
+        stats[there, column] = value[places[starts + -(-percent * counts // 100)]]
 
 
 def _ascending(value: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

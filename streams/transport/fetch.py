@@ -24,6 +24,7 @@ from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 
 from schemas.errors import Lost
 from streams.stage import RecordBatch
+from streams.transport.abreast import Abreast
 
 
 def _aborted(part: Any, batch: Any) -> bool:
@@ -114,6 +115,7 @@ async def fetched(
     records_max: int,
     keys: bool,
     may: Callable[[], bool] = lambda: True,
+    abreast: Abreast | None = None,
 ) -> dict[TopicPartition, RecordBatch]:
     """What has been fetched of the wanted partitions; ``Fetcher.fetched_records`` in batches.
 
@@ -125,6 +127,7 @@ async def fetched(
         keys: whether batches carry keys.
         may: asked each time before something is taken. What is taken moves the position, so whoever would
             drop it must say no beforehand: no seek may follow that would bring it back.
+        abreast: which topics of a partition wait for another one; None: each brings what it has.
 
     Raises:
         ConsumerStoppedError: the consumer was closed.
@@ -141,9 +144,15 @@ async def fetched(
                 await fetcher._subscriptions.wait_for_assignment()
             if not may():
                 return {}
-            out = _drained(fetcher, wanted, records_max, keys)
+            ahead = _ahead(fetcher, wanted, abreast) if abreast is not None else set()
+            out = _drained(fetcher, wanted, records_max, keys, ahead)
             left = deadline - time.monotonic()
+            if ahead and not out and left <= 0:  # whom they wait for does not come: a leader may be away
+                out = _drained(fetcher, wanted, records_max, keys, ())
             if out or left <= 0:
+                if abreast is not None:
+                    for where, batch in out.items():
+                        abreast.handed_out(where, batch)
                 return out
             waiter = fetcher._create_fetch_waiter()
             done, pending = await asyncio.wait([waiter], timeout=left)
@@ -154,12 +163,43 @@ async def fetched(
             waiter.result()  # the coordinator's errors come this way
 
 
+def _ahead(fetcher: Any, wanted: Collection[TopicPartition] | None, abreast: Abreast) -> set[TopicPartition]:
+    """What waits for another topic of its partition; what was fetched of it no longer holds fetches back."""
+    subscription = fetcher._subscriptions.subscription
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None:
+        return set()
+    held = fetcher._records
+
+    def position(where: TopicPartition) -> int | None:
+        state = assignment.state_value(where)
+        return state.position if state.has_valid_position else None
+
+    def has_more(where: TopicPartition) -> bool:
+        at, end = position(where), assignment.state_value(where).highwater
+        return where in held or (at is not None and end is not None and at < end)
+
+    places = [where for where in assignment.tps if wanted is None or where in wanted]
+    ahead = abreast.ahead(places, position, has_more)
+    for where in ahead & held.keys():
+        if held[where]._backoff:
+            held[where]._backoff = 0.0  # aiokafka would fetch nothing from this broker for a while
+            fetcher._notify(fetcher._wait_consume_future)
+    return ahead
+
+
 def _drained(
-    fetcher: Any, wanted: Collection[TopicPartition] | None, records_max: int, keys: bool
+    fetcher: Any,
+    wanted: Collection[TopicPartition] | None,
+    records_max: int,
+    keys: bool,
+    ahead: Collection[TopicPartition],
 ) -> dict[TopicPartition, RecordBatch]:
     out: dict[TopicPartition, RecordBatch] = {}
     held = fetcher._records
     for where in list(held):
+        if where in ahead:
+            continue
         if wanted is not None and where not in wanted:
             if not fetcher._subscriptions.is_assigned(where):
                 del held[where]

@@ -341,6 +341,8 @@ class Floor:
             return
         batch = log.batch(topic, partition, begin, size)
         self._keep(self.two[partition].apply(batch))
+        while rest := list(self.two[partition].rest()):
+            self._keep(rest)
         self._read_two[topic, partition] = batch.end
         self.batches[1] += 1
         if self.batches[1] % self.plan.told_every == 0:
