@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -243,19 +244,21 @@ class Partition:
             return
         self._figures.extend((series.encode(), None) for series in book.forget_periods())
         book.settle_periods()
-        shown, grouped = self._shown[book.agency.id], self._shown_grouped[book.agency.id]
-        self._tell_all(book.figures(histogram=True), shown)
-        self._keep(shown, clock)
+        yield from self._show(_some(book.figures(histogram=True)), self._shown[book.agency.id], clock)
         if before is None or clock // HOUR != before // HOUR:
-            for told in book.grouped():
-                of_window: _Shown = {}
-                self._tell_all(told, of_window)
-                for series in of_window:
-                    grouped.pop(series, None)
-                self._keep(of_window, clock)
-                if len(self._figures) >= _AT_A_CLOCK:
-                    yield self._collect()
-            self._keep(grouped, clock)
+            yield from self._show(book.grouped(), self._shown_grouped[book.agency.id], clock)
+
+    def _show(self, told: Iterable[list[Told]], changed: _Shown, clock: Micros) -> Iterator[list[Send]]:
+        """Tell figures, and keep as shown at this instant them and what changed since the one before."""
+        for some in told:
+            shown: _Shown = {}
+            self._tell_all(some, shown)
+            for series in shown:
+                changed.pop(series, None)
+            self._keep(shown, clock)
+            if len(self._figures) >= _AT_A_CLOCK:
+                yield self._collect()
+        self._keep(changed, clock)
 
     def tick(self) -> Iterator[list[Send]]:
         """The breakdowns and units that changed, what was left behind, and how this partition does.
@@ -355,6 +358,11 @@ class Partition:
         key = f"agency/{self._partition}"
         partition = keys.partition_of(key, self._layout.result_partitions)
         return Send(self._layout.health, partition, [(key.encode(), records.encode(health))])
+
+
+def _some(told: Iterator[Told]) -> Iterator[list[Told]]:
+    while some := list(islice(told, _AT_A_CLOCK)):
+        yield some
 
 
 def _unit_key(agency_id: str, unit: str) -> bytes:

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from schemas.records import IncidentRecord, ResponseRecord
 from schemas.times import DAY, HOUR, MINUTE
+from streams.agency import partition
 from streams.agency.book import Book
 from streams.agency.due import Due
 from streams.agency.histograms import Histograms
 from streams.agency.partition import Partition
 from streams.agency.reading import IncidentRead, ResponseRead, newer
-from tests.core.driver import INCIDENTS, RESPONSES, Floor, Plan, Town, clock, town
+from streams.stage import Pair, Send
+from tests.core.driver import FIGURES, HISTORY, INCIDENTS, RESPONSES, Floor, Plan, Town, clock, town
 from tests.core.effort import examples
 from tests.core.invented import stories, tame_times
 from tests.core.naive import _nearest_rank
@@ -238,3 +240,41 @@ def test_a_batch_between_two_parts_of_a_tick_may_bring_another_agency() -> None:
     plainly = Floor(agencies).run([*whole("A"), *other, clock(at(1_200)), clock(at(1_200), "gown")])
     assert floor.comparable_figures() == plainly.comparable_figures()
     assert {figure.agency_id for figure in floor.figures().values()} == {"town", "gown"}
+
+
+def test_what_a_wide_step_of_the_clock_shows_is_told_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that steps over three weeks has all their days told, some at a time, and in the same order.
+
+    What follows the clock in its batch waits for the last part, and is in none of the figures before.
+    """
+
+    def told(most: int) -> tuple[list[list[Send]], Floor]:
+        monkeypatch.setattr(partition, "_AT_A_CLOCK", most)
+        floor = Floor(town(), Plan(sizes=(5_000,)))
+        days = [whole(f"D{day}", day * 86_400, turnout=60 + day) for day in range(20)]
+        floor.send([*(event for day in days for event in day), clock(at(20 * 86_400))])
+        floor.send(whole("LATER", 20 * 86_400 + 60))
+        floor.run_one()
+        floor._step_two(RESPONSES, 0, 5_000)
+        batch = floor.log(INCIDENTS, 0).batch(INCIDENTS, 0, 0, 5_000)
+        parts = [floor.two[0].apply(batch)]
+        while rest := list(floor.two[0].rest()):
+            parts.append(rest)
+        parts.append(list(floor.two[0].told()))
+        return parts, floor
+
+    def pairs(parts: list[list[Send]], topic: str) -> list[Pair]:
+        return [pair for part in parts for send in part if send.topic == topic for pair in send.pairs]
+
+    (in_parts, floor), (at_once, other) = told(50), told(1 << 30)
+
+    assert len(in_parts) > 10
+    assert [len(part) > 0 for part in in_parts] == [True] * len(in_parts)
+    assert max(len(pairs([part], FIGURES)) for part in in_parts[:-1]) < 150
+    assert len(at_once) == 2, "a part that is empty, and what was told"
+    for topic in (FIGURES, HISTORY):
+        assert pairs(in_parts, topic) == pairs(at_once, topic)
+    shown = [value for _, value in pairs(in_parts, HISTORY)]
+    assert shown
+    assert not any(b'"window":"day:2025-01-21"' in (value or b"") for value in shown)
+    assert book_of(floor).held == book_of(other).held
