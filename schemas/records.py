@@ -58,7 +58,7 @@ class Place(msgspec.Struct, omit_defaults=True, gc=False):
     unit_type: str
 
 
-class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="response", kw_only=True):
+class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="response"):
     """One unit's work on one incident (topic ``responses``).
 
     Attributes:
@@ -98,7 +98,7 @@ class ResponseRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag
     flags: list[str] = []
 
 
-class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="incident", kw_only=True):
+class IncidentRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="incident"):
     """One incident (topic ``incidents``).
 
     Attributes as in ``ResponseRecord``, and beside them these.
@@ -232,7 +232,7 @@ Result = ResponseRecord | IncidentRecord | EncounterRecord | ClockRecord
 """What stands on the topics between the stages."""
 
 
-class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="figure", kw_only=True):
+class FigureRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="figure"):
     """One figure as of ``as_of`` (topics ``figures`` and ``figures.history``).
 
     Under one edition of the definitions.
@@ -306,7 +306,7 @@ class Step(msgspec.Struct, array_like=True, gc=False):
     reason: str = ""
 
 
-class BreachRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="breach", kw_only=True):
+class BreachRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="breach"):
     """The life of one breach so far (topic ``breaches``); the highest revision of a key wins.
 
     Attributes:
@@ -328,17 +328,17 @@ class BreachRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
 
     agency_id: str
     incident_id: str
-    unit_id: str = ""
-    ordinal: int = 1
     interval: str
     id: str
     revision: Revision
     source: tuple[int, int, int]
     state: str
+    place: Place
+    unit_id: str = ""
+    ordinal: int = 1
     reason: str = ""
     standing: str = ""
     simulated: bool = False
-    place: Place
     type: str = ""
     units: list[str] = []
     started_at: Micros = 0
