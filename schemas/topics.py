@@ -17,6 +17,14 @@ EVENTS = "incident.events"
 DEAD_LETTERS = "dead.letters"
 GENERATIONS = "generations"
 
+RESULTS_OF_STAGE_ONE: tuple[str, ...] = ("responses", "incidents", "encounters")
+"""What stage one writes for stage two, co-partitioned by agency."""
+
+CLOCKS_KEPT_MS = HOUR_MS // 4
+"""How far stage two may be behind and still meet each of stage one's clocks: all of one partition have one
+key, and a big backlog fills segments long before their hour is over. Where compaction takes clocks that
+nobody has read, what was shown at their instants is never told, and one step of the clock spans weeks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -61,6 +69,8 @@ class Topic:
             # is an hour's at most, whatever the topic's age.
             config["segment.ms"] = str(HOUR_MS)
             config["min.cleanable.dirty.ratio"] = "0.2"
+        if self.name in RESULTS_OF_STAGE_ONE:
+            config["min.compaction.lag.ms"] = str(CLOCKS_KEPT_MS)
         return config
 
 
@@ -96,9 +106,6 @@ TOPICS: dict[str, Topic] = {
     )
 }  # fmt: skip
 """All topics by name."""
-
-RESULTS_OF_STAGE_ONE: tuple[str, ...] = ("responses", "incidents", "encounters")
-"""What stage one writes for stage two, co-partitioned by agency."""
 
 
 def topic_name(name: str, generation: int) -> str:

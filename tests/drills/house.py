@@ -232,10 +232,10 @@ class House:
         for topic in topics:
             ours = {name: by_name[topic][name] for name in names if name in by_name[topic]}
             theirs = {name: None for name in names if name not in ours}
+            if theirs:  # first: Kafka refuses a pair of ours and theirs that contradicts itself
+                self._reset(topic, theirs)
             if ours:
                 self.configure([topic], ours)
-            if theirs:
-                self._reset(topic, theirs)
 
     def _reset(self, topic: str, names: Mapping[str, None]) -> None:
         self._admin([topic], lambda admin, of: admin.reset_configs([of(topic, dict(names))]))

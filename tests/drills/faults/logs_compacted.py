@@ -30,6 +30,7 @@ ROLLED = b"drill//clock/roll"
 SOON = {
     "segment.ms": "200",
     "min.cleanable.dirty.ratio": "0.0001",
+    "min.compaction.lag.ms": "0",
     "max.compaction.lag.ms": "500",
     "delete.retention.ms": "100",
 }
