@@ -19,9 +19,14 @@ SLACK_MS = 1_000
 
 
 class Abreast:
-    """How far each topic of a partition has been handed out, by the broker's stamps."""
+    """How far each topic of a partition has been handed out, by the broker's stamps.
+
+    Attributes:
+        waiting: what the last look held back.
+    """
 
     def __init__(self) -> None:
+        self.waiting: frozenset[TopicPartition] = frozenset()
         self._reached: dict[TopicPartition, tuple[int, int]] = {}
 
     def handed_out(self, where: TopicPartition, batch: RecordBatch) -> None:
@@ -36,7 +41,7 @@ class Abreast:
         places: Iterable[TopicPartition],
         position: Callable[[TopicPartition], int | None],
         has_more: Callable[[TopicPartition], bool],
-    ) -> set[TopicPartition]:
+    ) -> frozenset[TopicPartition]:
         """The places that wait for another topic of their partition.
 
         Args:
@@ -56,10 +61,11 @@ class Abreast:
             reached.setdefault(place.partition, {})[place] = stamp
             if has_more(place):
                 least[place.partition] = min(stamp, least.get(place.partition, stamp))
-        return {
+        self.waiting = frozenset(
             place
             for partition, stamps in reached.items()
             if len(stamps) > 1 and partition in least
             for place, stamp in stamps.items()
             if stamp > least[partition] + SLACK_MS
-        }
+        )
+        return self.waiting

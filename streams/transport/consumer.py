@@ -26,7 +26,6 @@ from faust.types import TP, ConsumerMessage
 from schemas.errors import Lost
 from schemas.security import client_options
 from streams.stage import RecordBatch
-from streams.transport.abreast import Abreast
 from streams.transport.fetch import fetched
 from streams.transport.holder import Holder
 from streams.transport.owner import sentence
@@ -54,10 +53,6 @@ class BatchThread(base.AIOKafkaConsumerThread):
 
     app: BatchApp
     _not_before = 0.0
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._abreast = Abreast()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002
         """Faust's (drivers/aiokafka.py:535) with three things otherwise.
@@ -110,7 +105,7 @@ class BatchThread(base.AIOKafkaConsumerThread):
             records_max=max_records or 5000,
             keys=self.app.holder.stage.wants_keys,
             may=lambda: self.consumer.flow_active,
-            abreast=self._abreast,
+            abreast=self.app.holder.abreast,
         )
         if sum(map(len, found.values())) < LITTLE:
             self._not_before = time.monotonic() + GATHER_S

@@ -144,7 +144,7 @@ async def fetched(
                 await fetcher._subscriptions.wait_for_assignment()
             if not may():
                 return {}
-            ahead = _ahead(fetcher, wanted, abreast) if abreast is not None else set()
+            ahead = _ahead(fetcher, wanted, abreast) if abreast is not None else frozenset()
             out = _drained(fetcher, wanted, records_max, keys, ahead)
             left = deadline - time.monotonic()
             if ahead and not out and left <= 0:  # whom they wait for does not come: a leader may be away
@@ -163,12 +163,14 @@ async def fetched(
             waiter.result()  # the coordinator's errors come this way
 
 
-def _ahead(fetcher: Any, wanted: Collection[TopicPartition] | None, abreast: Abreast) -> set[TopicPartition]:
+def _ahead(
+    fetcher: Any, wanted: Collection[TopicPartition] | None, abreast: Abreast
+) -> frozenset[TopicPartition]:
     """What waits for another topic of its partition; what was fetched of it no longer holds fetches back."""
     subscription = fetcher._subscriptions.subscription
     assignment = subscription.assignment if subscription is not None else None
     if assignment is None:
-        return set()
+        return frozenset()
     held = fetcher._records
 
     def position(where: TopicPartition) -> int | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from schemas.errors import GenerationMismatch, WatchroomError
 from schemas.settings import Settings
 from streams.stage import Stage
+from streams.transport.abreast import Abreast
 from streams.transport.log import Log
 from streams.transport.owner import Owner, sentence
 from streams.transport.recovery import recover
@@ -45,6 +46,7 @@ class Holder:
         self.app_id = app_id
         self.log = log
         self.owners: dict[int, Owner] = {}
+        self.abreast = Abreast()
         self.acquiring = False
         self.moves = 0
         """Grows with every sign of life while partitions are taken."""

@@ -149,6 +149,7 @@ class Owner:
         self.records = 0
         self.commit_s: list[float] = []
         self.alive_at = time.monotonic()
+        self.parts = 0  # of batches, so far: what moves while a batch takes long and the position does not
         self._fatal = fatal
         self._outbox: asyncio.Queue[_Item] = asyncio.Queue()
         self._room = asyncio.Semaphore(OUTBOX_MAX)
@@ -226,6 +227,7 @@ class Owner:
                     await self._queue(_Item(packed))
                     packed = rest
                     self.alive_at = time.monotonic()
+                    self.parts += 1
                     await asyncio.sleep(0)
                 # Faust's event and message form a cycle: the values are not kept until the collector comes.
                 batch.values, batch.keys, batch.offsets = [], [], ()

@@ -13,7 +13,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -84,12 +84,18 @@ class Judge:
         alive: dict[int, float],
         busy: tuple[str, object] | None,
         elapsed_s: float,
+        parts: Mapping[int, int] | None = None,
+        waiting: Collection[Place] = (),
     ) -> str | None:
         """One look.
 
         Args:
             positions: of the partitions held.
             alive: partition to whatever changes with its owner's every step.
+            parts: partition to the parts of batches it has done: one that is in the middle of a long batch
+                does not stand, though its position does. (Its ticks go on even where nothing is fetched any
+                more, so being alive is not enough.)
+            waiting: places that wait for another topic of their partition, which is looked at itself.
             busy: what goes on besides (``acquiring`` or ``rebalancing``) and what changes as it moves; or
                 None.
             elapsed_s: since the look before.
@@ -97,11 +103,14 @@ class Judge:
         Returns:
             What stands still, in words; None where all is well.
         """
+        parts = parts or {}
         for place, end in list(self._behind.items()):
             at = positions.get(place)
             if at is None or at >= end:
                 del self._behind[place]
-            elif (still := self._still.seconds(place, at, elapsed_s)) >= self.stall_s:
+            elif place in waiting:
+                self._still.forget(place)
+            elif (still := self._still.seconds(place, (at, parts.get(place[1])), elapsed_s)) >= self.stall_s:
                 words = f"{place[0]} partition {place[1]} has stood at {at} for {still:.0f} s"
                 return f"{words}, and the log goes to {end}"
         for partition, mark in alive.items():
@@ -182,7 +191,8 @@ class Watchdog(threading.Thread):
         elif self._rebalancing():
             busy = ("rebalancing", 0)
         alive = {p: o.alive_at for p, o in owners.items() if not o.released}
-        return self._judge.look(holder.positions(), alive, busy, elapsed_s)
+        parts = {p: o.parts for p, o in owners.items()}
+        return self._judge.look(holder.positions(), alive, busy, elapsed_s, parts, holder.abreast.waiting)
 
     async def _ask_forever(self) -> None:
         """The logs' ends as the live reader sees them; a broker that is silent is no standstill of ours."""

@@ -67,6 +67,37 @@ def test_a_slow_worker_is_none_that_stands() -> None:
     assert all(looks(judge, 20, at) is None for at in range(100))
 
 
+def test_a_batch_that_takes_long_and_moves_in_parts_is_no_standstill() -> None:
+    """Goal: a step of the clock over months is told for as long as it takes, while its batch's offset stands.
+
+    Method: a part every 20 s; then none any more, and in another partition alone.
+    """
+    judge = Judge(stall_s=30)
+    judge.told_ends({PLACE: 1000}, {PLACE: 0})
+
+    for part in range(10):
+        assert all(judge.look({PLACE: 5}, {}, None, 1.0, {0: part, 1: 7}) is None for _ in range(20))
+    words = [judge.look({PLACE: 5}, {}, None, 1.0, {0: 9, 1: more}) for more in range(20)]
+    assert words[8] is None
+    assert "has stood at 5" in str(words[-1])
+
+
+def test_what_waits_for_another_topic_is_no_standstill_and_that_one_is_looked_at() -> None:
+    """Goal: a topic that is held back may stand for as long as another one of its partition moves.
+
+    Method: ten minutes behind it; then it stands, too.
+    """
+    judge, other = Judge(stall_s=30), ("other", 0)
+    judge.told_ends({PLACE: 1000, other: 1000}, {PLACE: 5, other: 0})
+
+    for second in range(600):
+        assert judge.look({PLACE: 5, other: second}, {}, None, 1.0, None, {PLACE}) is None
+    words = [judge.look({PLACE: 5, other: 600}, {}, None, 1.0, None, {PLACE}) for _ in range(40)]
+    assert "other partition 0 has stood at 600" in str(words[-1])
+    words = [judge.look({PLACE: 5, other: 1000}, {}, None, 1.0) for _ in range(40)]
+    assert "topic partition 0 has stood at 5" in str(words[-1])
+
+
 def test_commits_that_stop_are_said() -> None:
     """Goal: a partition that no longer commits is found, lag or not.
 
