@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from tests.reference.test_week_and_join_agree import events_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = ROOT / "sources" / "data" / "sf_fire_calls_2016-12-31_2017-01-07.csv"
-GOLDEN = json.loads((ROOT / "tests" / "golden" / "sf_week_golden.json").read_text(encoding="utf-8"))
 NEW_YEAR: Micros = parse("2017-01-01T00:00:00-08:00")
 
 

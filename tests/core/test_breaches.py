@@ -22,6 +22,7 @@ from streams.incidents.state import NEVER
 from tests.core.driver import CHANGELOG, Floor, Kept, Plan, clock, town
 from tests.core.sanfrancisco import all_events, sffd, tick
 from tests.core.saying import at, call, correct, merge, press, state, unit
+from tests.reference.golden import GOLDEN
 
 Events = list[dict[str, Any]]
 
@@ -355,12 +356,10 @@ def by_the_minute() -> dict[str, BreachRecord]:
 
 
 STANDING = {
-    ("turnout", "measured"): 2225,
-    ("turnout", "never_ended"): 96,
-    ("travel_first_due", "measured"): 275,
-    ("travel_first_due", "never_ended"): 27,
+    (interval, why): count
+    for interval, standing in GOLDEN["standing_breaches"].items()
+    for why, count in standing.items()
 }
-"""Section 7: 2,321 and 302."""
 
 
 def standing(breaches: dict[str, BreachRecord]) -> Counter[tuple[str, str]]:

@@ -15,7 +15,7 @@ import pytest
 
 from schemas.events import ClockEvent
 from tests.pipeline.kit import Item, Pipeline, press
-from tests.pipeline.test_golden import GOLDEN, WITH_TARGET
+from tests.reference.golden import GOLDEN, WITH_TARGET
 from tests.sinks.alertmanager.kit import PROMETHEUS, manager
 
 pytestmark = pytest.mark.broker
@@ -37,11 +37,8 @@ def standing(made: Pipeline, agency: str) -> dict[str, dict[str, int]]:
 
 
 def test_the_week_ends_with_the_golden_breaches(week_replayed: Pipeline) -> None:
-    """Goal: 2,321 of turnout and 302 of first due, from the topic. Method: the week at ``max``."""
-    found = standing(week_replayed, "sffd")
-
-    assert found == GOLDEN["standing_breaches"]
-    assert [sum(found[i].values()) for i in ("turnout", "travel_first_due")] == [2321, 302]
+    """Goal: section 7's standing breaches, from the topic. Method: the week at ``max``."""
+    assert standing(week_replayed, "sffd") == GOLDEN["standing_breaches"]
 
 
 def test_why_tells_the_life_of_one(week_replayed: Pipeline) -> None:

@@ -21,7 +21,7 @@ from tests.pipeline.kit import (
     week,
 )
 from tests.pipeline.test_breaches import standing
-from tests.pipeline.test_golden import GOLDEN
+from tests.reference.golden import GOLDEN
 
 pytestmark = pytest.mark.broker
 KILLS = 5

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.reference import join, week
+from tests.reference.golden import GOLDEN
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPORT = ROOT / "sources" / "data" / "sf_fire_calls_2016-12-31_2017-01-07.csv"
-GOLDEN = ROOT / "tests" / "golden" / "sf_week_golden.json"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONG_AFTER = datetime(2017, 3, 1, tzinfo=UTC)
 
@@ -77,14 +76,11 @@ def results_of(seen: dict[str, Any], call_time: int, began: int) -> list[week.Re
 
 def test_the_rows_give_the_golden_figures() -> None:
     """week.py, straight from the rows, differs from golden in nothing."""
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-
-    assert week.compare_with_golden(week.all_results(EXPORT), golden) == (136, [])
+    assert week.compare_with_golden(week.all_results(EXPORT), GOLDEN) == (136, [])
 
 
 def test_the_events_give_the_golden_figures() -> None:
     """join.py, from the events of the same rows, differs from golden in nothing either."""
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     results = []
     for rows in week.read_incidents(EXPORT):
         events = [event for row in rows for event in events_of(row)]
@@ -93,4 +89,4 @@ def test_the_events_give_the_golden_figures() -> None:
         for response in incident["responses"].values():
             results += results_of(response, incident["call_time"], response["milestones"]["dispatch"])
 
-    assert week.compare_with_golden(results, golden) == (136, [])
+    assert week.compare_with_golden(results, GOLDEN) == (136, [])
