@@ -27,7 +27,7 @@ from schemas.definitions import EDITION
 from schemas.errors import ConfigurationError
 from schemas.mediation import Criteria
 from schemas.times import Micros, micros
-from schemas.toml import model_of, table_of
+from schemas.toml import ZoneName, model_of, table_of
 from schemas.vocabulary import Service
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -161,21 +161,12 @@ class Agency(_Strict):
 
     id: Slug
     name: str
-    time_zone: str
+    time_zone: ZoneName
     simulated: bool = False
     sources: tuple[Source, ...] = Field(min_length=1)
     rules: tuple[Rules, ...] = Field(min_length=1)
     mediation: tuple[Criteria, ...] = ()
     """The criteria of its mediation unit by effective date; empty: it has none, and has no encounters."""
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as exc:
-            raise ValueError(f"no time zone {value!r} in the tz database") from exc
-        return value
 
     @model_validator(mode="after")
     def _in_order(self) -> Agency:

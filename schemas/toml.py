@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from schemas.errors import ConfigurationError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as exc:
+        raise ValueError(f"no time zone {name!r} in the tz database") from exc
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+"""A time zone by its name in the tz database, as America/Los_Angeles."""
 
 
 def table_of(path: Path) -> dict[str, Any]:

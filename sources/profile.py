@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from schemas.agency import Slug
 from schemas.errors import ConfigurationError
 from schemas.events import Attributes
-from schemas.toml import model_of, table_of
+from schemas.toml import ZoneName, model_of, table_of
 from schemas.vocabulary import (
     DESK_STEPS,
     MEDIATION_UNIT_STEPS,
@@ -256,7 +256,7 @@ class Profile(_Strict):
     agency: Slug
     source: Slug
     about: str = ""
-    time_zone: str
+    time_zone: ZoneName
     incident: str = Field(min_length=1)
     unit: str = ""
     sample: str = ""
@@ -267,15 +267,6 @@ class Profile(_Strict):
     attributes: dict[str, AttributeRule] = {}
     disposition: str = ""
     recorded_at: str = ""
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_known(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as exc:
-            raise ValueError(f"no time zone {value!r} in the tz database") from exc
-        return value
 
     @field_validator("attributes", mode="before")
     @classmethod
