@@ -1,14 +1,16 @@
-"""Why Kafka cannot be reached, where it is there and refuses who we are or how we speak."""
+"""Why Kafka cannot be reached: nobody is there, or it refuses who we are or how we speak."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from schemas.errors import BrokerUnreachable
 from schemas.security import client_options
 
 _ASK_S = 5.0
@@ -18,6 +20,32 @@ _REFUSED = ("Sasl", "Authentication")
 
 class _ClosedAtOnce(OSError):
     """A connection is taken, and closed at the first word."""
+
+
+def unreachable(bootstrap: str, words: str) -> BrokerUnreachable:
+    """The error where nobody answers at ``bootstrap``."""
+    return BrokerUnreachable(
+        f"no Kafka answers at {bootstrap} ({words}): is it running? `watchroom up` starts one, and --broker "
+        "names another"
+    )
+
+
+def listening(bootstrap: str) -> None:
+    """See whether anybody listens there, before kafka-python tries for ten seconds and leaves sockets open.
+
+    Raises:
+        BrokerUnreachable: nobody does, at none of the addresses.
+    """
+    words = ""
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ASK_S).close()
+        except (OSError, ValueError, OverflowError) as exc:
+            words = getattr(exc, "strerror", None) or str(exc)
+        else:
+            return
+    raise unreachable(bootstrap, words)
 
 
 def hint(exc: BaseException) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from platformdirs import user_state_path
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +18,9 @@ from pydantic_settings import (
 
 from schemas.errors import ConfigurationError
 from schemas.series import GROUPED
+
+_ADDRESS = re.compile(r"([^\s:\[\]]+|\[[^\s\[\]]+\]):[0-9]{1,5}")
+_PORT_MAX = 65_535
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``schemas/``: the checkout, or site-packages."""
@@ -127,6 +131,15 @@ class Settings(BaseSettings):
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
     )
 
+    @field_validator("broker")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        addresses = [address.strip() for address in value.split(",")] if value.strip() else []
+        for address in addresses:
+            if not _ADDRESS.fullmatch(address) or not 0 < int(address.rpartition(":")[2]) <= _PORT_MAX:
+                raise ValueError(f"{address!r} is no host:port, as 127.0.0.1:9092 (several: with commas)")
+        return ",".join(addresses)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -172,6 +185,7 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
             if f"WATCHROOM_{name.upper()}" in os.environ
             else str(config)
         )
-        raise ConfigurationError(f"setting {name} from {place}: {first['msg']}") from exc
+        what = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"setting {name} from {place}: {what}") from exc
     except ValueError as exc:
         raise ConfigurationError(f"{config}: not readable as TOML: {exc}") from exc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +12,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from schemas.emptied_markers import read_over_them
 from schemas.errors import BrokerUnreachable
-from schemas.refusal import refusal
+from schemas.refusal import listening, refusal, unreachable
 from schemas.security import client_options
 from schemas.topics import MIB
 
@@ -64,31 +63,6 @@ def consumer(bootstrap: str, *, committed: bool) -> Iterator[KafkaConsumer]:
                 made.close(autocommit=False, timeout_ms=2_000)
 
 
-def listening(bootstrap: str) -> None:
-    """See whether anybody listens there, before kafka-python tries for ten seconds and leaves sockets open.
-
-    Raises:
-        BrokerUnreachable: nobody does, at none of the addresses.
-    """
-    words = "no address"
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_MS / 2000).close()
-        except (OSError, ValueError, OverflowError) as exc:
-            words = getattr(exc, "strerror", None) or str(exc)
-        else:
-            return
-    raise _unreachable(bootstrap, words)
-
-
-def _unreachable(bootstrap: str, words: str) -> BrokerUnreachable:
-    return BrokerUnreachable(
-        f"no Kafka answers at {bootstrap} ({words}): is it running (watchroom status), and is "
-        "the setting broker right?"
-    )
-
-
 @contextmanager
 def answering(bootstrap: str) -> Iterator[None]:
     """Turn what kafka-python raises into one sentence.
@@ -101,7 +75,7 @@ def answering(bootstrap: str) -> Iterator[None]:
     except (KafkaError, KafkaConfigurationError) as exc:
         if said := refusal(bootstrap, exc):
             raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
-        raise _unreachable(bootstrap, type(exc).__name__) from exc
+        raise unreachable(bootstrap, type(exc).__name__) from exc
 
 
 def partitions(made: KafkaConsumer, topics: Iterable[str]) -> list[TopicPartition]:

@@ -20,7 +20,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError
 from schemas.keys import partition_of
-from schemas.refusal import refusal
+from schemas.refusal import listening, refusal, unreachable
 from schemas.security import client_options
 from schemas.times import Micros
 from schemas.topics import EVENTS, TOPICS
@@ -48,6 +48,7 @@ class BulkWriter:
     """
 
     def __init__(self, bootstrap: str, topic: str = EVENTS) -> None:
+        listening(bootstrap)
         self.bootstrap = bootstrap
         self.topic = topic
         self._failed: BaseException | None = None
@@ -155,11 +156,11 @@ class BulkWriter:
             return future.result(timeout_s)
         except TimeoutError as exc:
             future.cancel()
-            raise BrokerUnreachable(f"Kafka at {self.bootstrap} does not answer") from exc
+            raise unreachable(self.bootstrap, f"nothing within {timeout_s:g} s") from exc
         except (KafkaError, OSError, ValueError) as exc:
             if said := refusal(self.bootstrap, exc):
                 raise BrokerUnreachable(f"{self.bootstrap}: {said}") from exc
-            raise BrokerUnreachable(f"Kafka at {self.bootstrap} does not answer: {exc}") from exc
+            raise unreachable(self.bootstrap, type(exc).__name__) from exc
 
     def _let_go(self) -> None:
         try:

@@ -11,6 +11,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from schemas.decoding import Clock, Undecodable, decode
 from schemas.errors import BrokerUnreachable, ConfigurationError
+from schemas.refusal import listening
 from schemas.security import client_options
 from schemas.times import Micros, micros
 from schemas.topics import EVENTS
@@ -31,6 +32,7 @@ def last_clock(bootstrap: str, agency_id: str, source_id: str, topic: str = EVEN
         BrokerUnreachable: no Kafka answers.
         ConfigurationError: the topic is not there.
     """
+    listening(bootstrap)
     with in_words(bootstrap):
         consumer: Any = KafkaConsumer(
             bootstrap_servers=bootstrap.split(","),

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from kafka.errors import KafkaError
 
 from schemas.errors import BrokerUnreachable
-from schemas.refusal import refusal
+from schemas.refusal import refusal, unreachable
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def in_words(bootstrap: str) -> Iterator[None]:
     except KafkaError as exc:
         if said := refusal(bootstrap, exc):
             raise BrokerUnreachable(f"{bootstrap}: {said}") from exc
-        raise BrokerUnreachable(f"Kafka at {bootstrap} does not answer: {exc}") from exc
+        raise unreachable(bootstrap, type(exc).__name__) from exc
     except (OSError, ValueError) as exc:
         # A host that does not resolve, a port that is no number.
-        raise BrokerUnreachable(f"Kafka at {bootstrap} cannot be reached: {exc}") from exc
+        raise unreachable(bootstrap, getattr(exc, "strerror", None) or str(exc)) from exc

@@ -14,6 +14,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError
 from schemas.events import ClockEvent, to_json
 from schemas.keys import part, partition_of
+from schemas.refusal import listening, unreachable
 from schemas.security import client_options
 from schemas.times import Micros, moment
 from schemas.topics import EVENTS, TOPICS
@@ -68,6 +69,7 @@ class Writer:
         self.bootstrap = bootstrap
         self.topic = topic
         self._waiting: deque[Any] = deque()
+        listening(bootstrap)
         with in_words(bootstrap):
             self._producer: Any = KafkaProducer(
                 bootstrap_servers=bootstrap.split(","),
@@ -156,9 +158,7 @@ class Writer:
         except MessageSizeTooLargeError as exc:
             raise BadInput(f"{len(value)} bytes; {self.topic} takes records of up to 1 MiB") from exc
         except KafkaError as exc:
-            raise BrokerUnreachable(
-                f"Kafka at {self.bootstrap} does not answer ({type(exc).__name__})"
-            ) from exc
+            raise unreachable(self.bootstrap, type(exc).__name__) from exc
         self._waiting.append(future)
         if len(self._waiting) % _CHECK_EVERY == 0:
             self._settle(down_to=UNACKNOWLEDGED_MAX)
