@@ -131,6 +131,14 @@ class Settings(BaseSettings):
         default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
     )
 
+    @field_validator("state_dir")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        place = value.expanduser()
+        if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112 - a Path's own may raise
+            raise ValueError(f"{value} is no folder: choose another with --state-dir")
+        return value
+
     @field_validator("broker")
     @classmethod
     def _addresses(cls, value: str) -> str:
@@ -169,8 +177,8 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     if config is None:
         here = Path("watchroom.toml")
         config = here if here.is_file() else None
-    elif not config.is_file():
-        raise ConfigurationError(f"{config}: no such settings file")
+    elif not os.path.isfile(config):  # noqa: PTH113 - a Path's own may raise
+        raise ConfigurationError(f"{config}: no such settings file, or none that this user may see")
     given = {k: v for k, v in flags.items() if v is not None}
     bound = type("Settings", (Settings,), {"toml": config, "__doc__": Settings.__doc__})
     try:
@@ -187,5 +195,7 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
         )
         what = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"setting {name} from {place}: {what}") from exc
+    except OSError as exc:
+        raise ConfigurationError(f"{config}: cannot be read: {exc.strerror}") from exc
     except ValueError as exc:
         raise ConfigurationError(f"{config}: not readable as TOML: {exc}") from exc

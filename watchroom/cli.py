@@ -103,16 +103,35 @@ pass_context = click.make_pass_decorator(Context)
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
 @click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings file (default: ./watchroom.toml if there)."
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings file (default: ./watchroom.toml if it is there).",
 )
-@click.option("--broker", help="Bootstrap servers of a Kafka to use, host:port.")
-@click.option("--state-dir", type=click.Path(path_type=Path), help="Folder for data and logs.")
-@click.option("--agencies-dir", type=click.Path(path_type=Path), help="Folder of agencies' files.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "--broker",
+    metavar="HOST:PORT",
+    help="Kafka to use, several addresses separated by commas (default: the one of `watchroom up`).",
+)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder for data and logs (default: ~/.local/state/watchroom).",
+)
+@click.option(
+    "--agencies-dir",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder of agencies' files, ID.toml (default: those that ship).",
+)
+@click.option("--debug", is_flag=True, help="Show where in the program an error came from.")
 @click.version_option(package_name="watchroom")
 @click.pass_context
 def main_group(ctx: click.Context, /, config: Path | None, debug: bool, **flags: Any) -> None:
     """Watchroom: a real-time operations centre for a city's emergency response.
+
+    Its own options stand before the command. Every setting, in a file or the environment: docs/settings.md.
 
     \b
     Example:

@@ -15,9 +15,18 @@ from schemas.settings import Settings
 from sinks.diversion import live, public
 from sinks.figures import why_none
 from sinks.reading import Reader
+from watchroom.meant import check_windows
 
 LATEST = ("today", *DIVERSION_PERIODS)
 WINDOWS = (*ROLLING, *LATEST)
+
+
+def _window(
+    _ctx: click.Context, _param: click.Parameter, value: str | tuple[str, ...]
+) -> str | tuple[str, ...]:
+    asked = (value,) if isinstance(value, str) else value
+    check_windows(asked, WINDOWS, DIVERSION_PERIODS, "today, day and month are the latest that there is")
+    return value
 
 
 def options(*, windows: tuple[str, ...], many: bool) -> Callable[[Any], Any]:
@@ -29,7 +38,7 @@ def options(*, windows: tuple[str, ...], many: bool) -> Callable[[Any], Any]:
             click.option(
                 "--public", "for_public", is_flag=True, help="Suppress small cells, as for the public."
             ),
-            click.option("--group", "group", help="Only this group of the breakdown."),
+            click.option("--group", "group", metavar="NAME", help="Only this group, as LOITERING of type."),
             click.option(
                 "--by",
                 type=click.Choice(DIVERSION_BREAKDOWNS),
@@ -44,9 +53,15 @@ def options(*, windows: tuple[str, ...], many: bool) -> Callable[[Any], Any]:
                 default=windows if many else windows[0],
                 show_default=True,
                 metavar="WINDOW",
+                callback=_window,
                 help="1h, 24h, 7d, 30d, today, month (the latest), day:2025-01-31, month:2025-01.",
             ),
-            click.option("--agency", "agency_id", help="Agency. [default: all that have such figures]"),
+            click.option(
+                "--agency",
+                "agency_id",
+                metavar="ID",
+                help="Only this agency. [default: all that have such figures]",
+            ),
         ):
             command = option(command)
         return command

@@ -19,6 +19,7 @@ def test_every_command_has_an_example(name: str) -> None:
     said = docs.help_of(name, ALL[name])
 
     assert "Example" in said
+    assert "\\b" not in said  # click's mark of a paragraph whose lines stay, in a raw docstring
     assert f"watchroom {name.partition(' ')[0]}" in said.partition("Example")[2] or "watchroom --" in said
 
 

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from schemas.errors import ConfigurationError
+from schemas.settings import load_settings
 from watchroom import running
 
 
@@ -95,12 +99,43 @@ def test_two_rebuilds(tmp_path: Path) -> None:
 def test_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     """Not a folder at all."""
     (tmp_path / "file").write_text("")
-    says(watchroom(tmp_path / "file", "up"), 2, "--state-dir")
+    for command in ("up", "down", "status"):
+        says(watchroom(tmp_path / "file", command), 2, "--state-dir")
+
+
+@pytest.mark.parametrize("command", ["status", "down", "figures"])
+def test_a_state_folder_that_is_not_ours_to_look_into(tmp_path: Path, command: str) -> None:
+    """As another user's, which root may read: a folder stands where the lock would, and says no to all."""
+    (tmp_path / "kafka" / "lock").mkdir(parents=True)
+    says(watchroom(tmp_path, command), 2, str(tmp_path), "the user it belongs to", "--state-dir", "--broker")
 
 
 def test_a_setting_that_can_not_be_meant(tmp_path: Path) -> None:
     """Named with where it comes from."""
     says(watchroom(tmp_path, "up", WATCHROOM_PARTITIONS="many"), 2, "partitions", "WATCHROOM_PARTITIONS")
+
+
+@pytest.mark.parametrize("address", ["nonsense", ":9092", "kafka:port", "kafka:0", "kafka:99999", "k:1,,l:2"])
+def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
+    """Of Kafka: said at once, before anybody looks for it."""
+    with pytest.raises(ConfigurationError, match=r"setting broker from the command line: .* is no host:port"):
+        load_settings(state_dir=tmp_path, broker=address)
+
+
+@pytest.mark.parametrize("address", ["kafka:9092", "10.0.0.1:9092, 10.0.0.2:9092", "[::1]:9092", ""])
+def test_an_address_that_is_one(tmp_path: Path, address: str) -> None:
+    """A name, several with commas and blanks, a bracketed one, and none."""
+    assert load_settings(state_dir=tmp_path, broker=address).broker == address.replace(" ", "")
+
+
+def test_an_alertmanager_without_an_address(tmp_path: Path) -> None:
+    """Says how one is written, not which library did not like it."""
+    says(
+        watchroom(tmp_path, "alerts", "test", "--alertmanager", "localhost:9093"),
+        2,
+        "'localhost:9093'",
+        "http://",
+    )
 
 
 def test_down_where_nothing_runs(tmp_path: Path) -> None:

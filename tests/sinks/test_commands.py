@@ -169,6 +169,10 @@ def test_figures_as_known_now(house: House, monkeypatch: pytest.MonkeyPatch) -> 
         ["--group", "03"],
         ["--watch", "--as-of", "2017-01-03T18:00"],
         ["--window", "5h"],
+        ["--window", "day:2017-02-30"],
+        ["--window", "month:january"],
+        ["diversion", "--window", "5h"],
+        ["diversion", "--window", "shift:2017-01-01T08:00"],
         ["--interval", "lunch"],
         ["--by", "caller"],
     ],
@@ -178,6 +182,17 @@ def test_questions_that_make_no_sense(words: list[str]) -> None:
     result = CliRunner().invoke(main_group, ["--broker", "127.0.0.1:1", "figures", *words])
 
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["--as-of", "yesterday"], ["--shown", "2017-13-45"], ["diversion", "--as-of", "18:00"]]
+)
+def test_a_time_that_is_none(words: list[str]) -> None:
+    """Said before any Kafka is asked, with how a time is written."""
+    result = CliRunner().invoke(main_group, ["--broker", "127.0.0.1:1", "figures", *words])
+
+    assert isinstance(result.exception, BadInput)
+    assert "is no time; write it like 2017-01-03T18:00" in result.exception.message
 
 
 def test_watching_shows_every_change(house: House) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from schemas.errors import BadInput, ConfigurationError, Refused, WatchroomError
+from schemas.errors import BadInput, BrokerUnreachable, ConfigurationError, Refused, WatchroomError
 from schemas.settings import ROOT
 from tests.sources.makings import DATA
 from watchroom.cli import main_group
@@ -153,14 +153,48 @@ def test_replay_refuses_options_that_mean_nothing(words: list[str], said: str) -
         (["--agency", "nowhere"], "no file nowhere.toml in"),
         (["--source", "cad"], "agency sffd lists no source 'cad' (it lists export)"),
         (["--backfill", "--shift-to-now"], "choose one"),
+        (["--for", "5"], "it does nothing without it"),
+        (["--from", "2017-01-02", "--to", "2017-01-01"], "is not before --to 2017-01-01"),
+        (["nowhere.csv"], "nowhere.csv: cannot be read: No such file or directory"),
+        ([DATA], "cannot be read: Is a directory"),
     ],
 )
 def test_replay_says_what_is_wrong_before_it_looks_for_kafka(words: list[str], said: str) -> None:
     """In one sentence."""
     result = run("--broker", DEAD, "replay", "-p", "sffd", *words)
 
-    assert isinstance(result.exception, ConfigurationError | Refused)
+    assert isinstance(result.exception, BadInput | ConfigurationError | Refused)
     assert said in result.exception.message
+
+
+@pytest.mark.parametrize("city", ["fire", "mediation"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_simulation_begins_in_a_year_that_can_be_meant(city: str, day: str) -> None:
+    """A day at the end of time is no defect of ours."""
+    result = run("simulate", city, "--days", "1", "--start", day, "--to", "-")
+
+    assert result.exit_code == 2
+    assert "is not a day of the years 1970 to 2999" in result.output
+
+
+def test_for_says_how_long_live_goes_on() -> None:
+    """Alone it would be passed over silently."""
+    result = run("--broker", DEAD, "simulate", "mediation", "--for", "5")
+
+    assert isinstance(result.exception, ConfigurationError)
+    assert "--live" in result.exception.message
+
+
+@pytest.mark.parametrize("words", [["replay", "-p", "sffd"], ["send"], ["simulate", "mediation"]])
+def test_a_source_without_kafka_says_so_as_every_reader_does(words: list[str]) -> None:
+    """Where, why, and what to do; at once, not after ten seconds of trying."""
+    result = run("--broker", DEAD, *words, stdin=b"")
+
+    assert isinstance(result.exception, BrokerUnreachable)
+    assert result.exception.message == (
+        f"no Kafka answers at {DEAD} (Connection refused): is it running? `watchroom up` starts one, and "
+        "--broker names another"
+    )
 
 
 def test_replay_needs_a_file_where_the_profile_ships_no_sample() -> None:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from schemas.errors import ConfigurationError
+
 from .errors import FolderLocked, FolderVersion
 from .pins import KAFKA_VERSION
 
@@ -92,11 +94,20 @@ class Folder:
         os.pwrite(lock, f"{pid}\n".encode(), 0)
 
     def locked(self) -> bool:
-        """Whether a broker runs here, or is just being started."""
+        """Whether a broker runs here, or is just being started.
+
+        Raises:
+            ConfigurationError: this user may not look; says who may.
+        """
         try:
             opened = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise ConfigurationError(
+                f"the state folder {self.root.parent} can't be used ({error.strerror}): be the user it "
+                "belongs to, choose another with --state-dir, or name its Kafka with --broker"
+            ) from error
         try:
             return not _try_lock(opened)
         finally:

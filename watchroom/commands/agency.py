@@ -49,6 +49,8 @@ def check(context: Context, files: tuple[Path, ...]) -> None:
     """
     folder = context.settings.agencies_dir
     if not files:
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder}: no such folder of agencies' files; set agencies_dir")
         files = tuple(sorted(folder.glob("*.toml")))
         if not files:
             raise ConfigurationError(f"{folder}: no agency's file (ID.toml) in it; set agencies_dir")

@@ -44,6 +44,12 @@ def _urls(settings: Settings, given: tuple[str, ...]) -> list[str]:
             "no Alertmanager is named: set alertmanagers (WATCHROOM_ALERTMANAGERS), or --alertmanager, to "
             "its address, as http://127.0.0.1:9093; or start one beside the rest, `watchroom up --monitoring`"
         )
+    for url in urls:
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{url!r} is no address of an Alertmanager such as http://127.0.0.1:9093 (setting "
+                "alertmanagers, or --alertmanager)"
+            )
     return urls
 
 
@@ -51,8 +57,9 @@ _ALERTMANAGER = click.option(
     "--alertmanager",
     "alertmanagers",
     multiple=True,
-    help="Address of an Alertmanager (setting alertmanagers, else the one of `watchroom up --monitoring`); "
-    "may be given more than once.",
+    metavar="URL",
+    help="Address of an Alertmanager, as http://127.0.0.1:9093; more than once for several. [default: "
+    "setting alertmanagers, else the one of `watchroom up --monitoring`]",
 )
 
 
@@ -137,8 +144,16 @@ def _test_alert(name: str, severity: str, now: float) -> dict[str, object]:
 
 
 @command.command("listen")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=9199, show_default=True, help="And port.")
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9199,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 def listening(host: str, port: int) -> None:
     """Show the notifications that Alertmanager sends here, as a phone would, until Ctrl-C.
 

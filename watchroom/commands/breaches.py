@@ -26,14 +26,20 @@ REDRAW_S = 0.5
 
 
 @click.group("breaches", invoke_without_command=True)
-@click.option("--agency", "agency_ids", multiple=True, help="Only this agency (default: all).")
+@click.option(
+    "--agency",
+    "agency_ids",
+    multiple=True,
+    metavar="ID",
+    help="Only this agency; more than once for several (default: all).",
+)
 @click.option(
     "--recent",
     "recent_min",
     type=click.IntRange(0, 60 * 24 * 40),
     default=30,
     show_default=True,
-    help="Also those that ended in the last so many minutes of the agency's clock.",
+    help="Also those that ended in the last so many minutes, by the agency's clock; 1440 is a day.",
 )
 @click.option("--watch", is_flag=True, help="Stay, and show every change.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines of the breaches' records.")

@@ -42,7 +42,11 @@ def _put(sheet: Sheet) -> None:
     help="Only those of this reason (more than once for several).",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, LIMIT_MAX), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(1, LIMIT_MAX),
+    default=50,
+    show_default=True,
+    help="At most so many, the newest.",
 )
 @click.option("--raw", is_flag=True, help="Show content as it is: it may hold personal data.")
 @click.pass_context

@@ -45,10 +45,14 @@ FRESH_S = 1.0
     type=click.FloatRange(min=1, max=100_000),
     default=demonstration.SPEED,
     show_default=True,
-    help="How many times faster than it was.",
+    help="Seconds of that evening in a second of yours.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Workers of stage one."
+    "--workers",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Processes of stage one, which joins events.",
 )
 @click.option("--stay", is_flag=True, help="Keep everything up after the replay, until Ctrl-C.")
 @pass_context

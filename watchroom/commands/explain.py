@@ -14,13 +14,16 @@ _WINDOWS = ("1h", "24h", "7d", "30d", "today", "month")
 
 
 @click.command("explain")
-@click.argument("formula", type=click.Choice(list(EDITION.formulas), case_sensitive=False))
-@click.option("--agency", "agency_id", help="Agency. [default: all that have such figures]")
+@click.argument("formula", metavar="FORMULA", type=click.Choice(list(EDITION.formulas), case_sensitive=False))
+@click.option(
+    "--agency", "agency_id", metavar="ID", help="Only this agency. [default: all that have such figures]"
+)
 @pass_context
 def command(context: Context, /, formula: str, agency_id: str | None) -> None:
     """What a rate of diversion means, where it comes from, and what flatters it.
 
-    Numerator and denominator stand beside it as of now, where a Kafka is running and there are any.
+    FORMULA is D1a, D1b, D1c, D2a, D2b, D3a, D3b, E1, E2, R1, R2, B1 or P1. Numerator and denominator stand
+    beside it as of now, where a Kafka is running and there are any.
 
     \b
     Example:
@@ -35,6 +38,6 @@ def command(context: Context, /, formula: str, agency_id: str | None) -> None:
         return
     found = chosen(figures, agency_id, _WINDOWS, "all", None, for_public=False)
     if not found:
-        click.echo(explanation(definition, [], None))
+        click.echo(explanation(definition, [], None, why_none=f"no figure of {agency_id or 'any agency'}"))
     for agency, those in found.items():
         click.echo(explanation(definition, those, agencies.get(agency)))

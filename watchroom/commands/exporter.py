@@ -15,9 +15,13 @@ from watchroom.cli import Context, pass_context
 
 
 @click.command("exporter")
-@click.option("--host", help="Address to listen on (setting exporter_host).")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port (setting exporter_port); 0 takes a free one."
+    "--host", metavar="ADDRESS", help="Address to listen on. [default: setting exporter_host, 127.0.0.1]"
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one. [default: setting exporter_port, 9108]",
 )
 @pass_context
 def command(context: Context, host: str | None, port: int | None) -> None:

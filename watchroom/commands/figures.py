@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
@@ -32,11 +31,10 @@ from sinks.terminal.selection import ANY, Selection
 from sinks.terminal.words import instant_of
 from watchroom.cli import Context, pass_context
 from watchroom.diversion import chosen, options, read
+from watchroom.meant import check_time, check_windows
 
 REDRAW_S = 0.25
 REPRINT_S = 1.0
-_WINDOW = re.compile(rf"({'|'.join(CALENDAR)})(:.+)?")
-
 
 Answer = tuple[Question, list[FigureRecord]]
 
@@ -66,18 +64,17 @@ class Asking:
 
 
 def _window(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    for window in value:
-        if window not in ROLLING and window != ANY and not _WINDOW.fullmatch(window):
-            raise click.BadParameter(
-                f"{window!r} is no window; there are {', '.join(ROLLING)}, day:2017-01-01, "
-                f"shift:2017-01-01T08:00, month:2017-01, {', '.join(CALENDAR)} for all of a kind, and {ANY}"
-            )
+    check_windows(value, (*ROLLING, *CALENDAR, ANY), CALENDAR, "day alone is every day, any is all there are")
     return value
 
 
 @click.group("figures", invoke_without_command=True, subcommand_metavar="[diversion]")
 @click.option(
-    "--agency", "agency_ids", multiple=True, help="Only this agency (default: all that have figures)."
+    "--agency",
+    "agency_ids",
+    multiple=True,
+    metavar="ID",
+    help="Only this agency; more than once for several (default: all that have figures).",
 )
 @click.option(
     "--interval",
@@ -85,29 +82,33 @@ def _window(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
     multiple=True,
     type=click.Choice(list(EDITION.intervals)),
     metavar="ID",
-    help="Only this interval, as turnout (default: all that have anything).",
+    help="Only this interval, as turnout; more than once for several (default: all that have anything).",
 )
 @click.option(
     "--mode",
     type=click.Choice([*MODES, UNKNOWN, ANY], case_sensitive=False),
     default="EMERGENT",
     show_default=True,
-    help="Response mode.",
+    help="Response mode, as the events say it.",
 )
 @click.option(
     "--by",
     type=click.Choice([*BREAKDOWNS, ANY]),
     default="all",
     show_default=True,
-    help="Breakdown: a row a group.",
+    help="Breakdown: a row for each group of it.",
 )
-@click.option("--group", "groups", multiple=True, help="Only this group of the breakdown, as 03.")
+@click.option(
+    "--group", "groups", multiple=True, metavar="NAME", help="Only this group of the breakdown, as 03."
+)
 @click.option(
     "--window",
     "windows",
     multiple=True,
     callback=_window,
-    help="1h, 24h, 7d, 30d, day:2017-01-01, day, any (default: the four rolling ones; of a breakdown 24h).",
+    metavar="WINDOW",
+    help="1h, 24h, 7d, 30d, day:2017-01-01, shift:2017-01-01T08:00, month:2017-01; day, shift or month for "
+    "every one there is; any (default: the four rolling ones; of a breakdown 24h).",
 )
 @click.option("--watch", is_flag=True, help="Stay, and show every change.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines of the figures' records, spans in seconds.")
@@ -147,6 +148,8 @@ def command(
         raise click.UsageError("--group needs --by, as --by station_area --group 03")
     if (as_of is not None) + (shown is not None) + watch > 1:
         raise click.UsageError("--watch, --as-of and --shown are three ways to ask; take one")
+    check_time(as_of)
+    check_time(shown)
     settings = context.settings
     asking = Asking(
         settings,
@@ -322,6 +325,7 @@ def diversion(
       watchroom figures diversion --window month --public --json
       watchroom figures diversion --as-of 2025-01-31T18:00
     """
+    check_time(as_of)
     figures, agencies = read(context.settings)
     if as_of is not None:
         wanted = [agency_id] if agency_id is not None else sorted({figure.agency_id for figure in figures})

@@ -62,28 +62,44 @@ def client_of(settings: Settings) -> Client:
 
 @command.command("push")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-@click.option("--folder", default="watchroom", show_default=True, help="Uid of the folder to push into.")
-@click.option("--folder-title", default="Watchroom", show_default=True, help="Its title, if it is made.")
+@click.option(
+    "--folder",
+    metavar="UID",
+    default="watchroom",
+    show_default=True,
+    help="Folder to push into, by its uid.",
+)
+@click.option(
+    "--folder-title",
+    default="Watchroom",
+    show_default=True,
+    help="The folder's title, if it is made.",
+)
 @click.option(
     "--prometheus-url",
     default="",
-    help="Prometheus as Grafana reaches it: makes or moves the data source (needs the role Admin).",
+    metavar="URL",
+    help="Prometheus as Grafana reaches it: makes or moves the data source, which needs the role Admin. "
+    "[default: the data source is there already]",
 )
 @click.option(
     "--datasource",
     default=DATASOURCE_UID,
     show_default=True,
-    help="Uid of the Prometheus data source to use.",
+    metavar="UID",
+    help="Prometheus data source to use, by its uid.",
 )
 @click.option(
-    "--runbook-url", default="", help="Where people read docs/runbook.md: a link on each dashboard."
+    "--runbook-url",
+    metavar="URL",
+    default="",
+    help="Where people read docs/runbook.md: a link on each dashboard. [default: no link]",
 )
 @click.option(
     "--dashboards",
     type=click.Path(path_type=Path, file_okay=False),
     default=DASHBOARDS,
-    show_default="deploy/grafana/dashboards beside the program",
-    help="Folder of dashboards (*.json).",
+    help="Folder of dashboards (*.json). [default: deploy/grafana/dashboards beside the program]",
 )
 @pass_context
 def push(

@@ -13,7 +13,12 @@ from schemas.errors import WatchroomError
 
 @click.command("probe")
 @click.argument("url")
-@click.option("--says", default="", help="A line that the answer must begin with, as in the example.")
+@click.option(
+    "--says",
+    metavar="WORDS",
+    default="",
+    help="Words that a line of the answer must begin with, as in the example. [default: any answer will do]",
+)
 @click.option(
     "--timeout",
     "timeout_s",
@@ -30,7 +35,9 @@ def command(url: str, says: str, timeout_s: float) -> None:
       watchroom probe http://127.0.0.1:9108/metrics --says "watchroom_exporter_kafka_up 1"
     """
     if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("an address like http://127.0.0.1:9108/metrics", param_hint="URL")
+        raise click.BadParameter(
+            f"{url!r} is no address such as http://127.0.0.1:9108/metrics", param_hint="URL"
+        )
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:
             lines = answer.read().decode("utf-8", "replace").splitlines()

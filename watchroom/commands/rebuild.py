@@ -26,9 +26,15 @@ LINE_EVERY_S = 5.0
 
 @click.command("rebuild")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Workers of stage one."
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes of stage one, which joins events.",
 )
-@click.option("--keep", is_flag=True, help="Leave the topics of the generations before it.")
+@click.option(
+    "--keep", is_flag=True, help="Leave the topics of earlier generations; they are deleted otherwise."
+)
 @pass_context
 def command(context: Context, workers: int, keep: bool) -> None:
     """Compute everything anew from the events, beside what runs, and switch when it has caught up.

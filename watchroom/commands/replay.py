@@ -70,10 +70,17 @@ class Span(click.ParamType):
     "--profile", "-p", "profile_name", required=True, help="How the file is read: a name, or a TOML file."
 )
 @click.option(
-    "--speed", type=Speed(), default="60", show_default=True, help="Event time per second of yours, or max."
+    "--speed",
+    type=Speed(),
+    default="60",
+    show_default=True,
+    help="Seconds of event time in a second of yours, or max.",
 )
 @click.option(
-    "--from", "start", metavar="TIME", help="Leave out calls before this time (local, or with its zone)."
+    "--from",
+    "start",
+    metavar="TIME",
+    help="Leave out calls before this time (the profile's zone, unless it names one).",
 )
 @click.option("--to", "end", metavar="TIME", help="Leave out calls from this time on.")
 @click.option(
@@ -89,7 +96,11 @@ class Span(click.ParamType):
     help="With --shift-to-now: end this long after the last event, instead of at Ctrl-C.",
 )
 @click.option("--backfill", is_flag=True, help="Add past events to a running agency; write no clock.")
-@click.option("--clock-step", type=Span(), help="Event time between clocks. [default: 1min, at max 1d]")
+@click.option(
+    "--clock-step",
+    type=Span(),
+    help="Event time between clocks, as 30s, 1min, 1h, 1d. [default: 1min, at max 1d]",
+)
 @click.option("--agency", "agency_id", metavar="ID", help="Agency to replay into, instead of the profile's.")
 @click.option("--source", "source_id", metavar="ID", help="Source to speak for, instead of the profile's.")
 @pass_context
@@ -118,6 +129,8 @@ def command(
     """
     settings = context.settings
     profile = find_profile(profile_name)
+    if options["run_on_s"] is not None and not options["shift_to_now"]:
+        raise ConfigurationError("--for says how long --shift-to-now runs on: it does nothing without it")
     chosen = Options(
         speed=None if isinstance(speed, str) else speed,
         start=_instant("--from", start, profile.zone),
@@ -125,6 +138,8 @@ def command(
         evict_after_days=settings.evict_after_days,
         **options,
     )
+    if chosen.start is not None and chosen.end is not None and chosen.start >= chosen.end:
+        raise ConfigurationError(f"--from {start} is not before --to {end}: nothing would be left")
     agency = agency_named(settings, agency_id or profile.agency)
     path = file_or_sample(file, profile)
     stop = Stop()
@@ -221,9 +236,14 @@ def file_or_sample(file: Path | None, profile: Profile) -> Path:
     """The file given, or the sample that ships with the profile.
 
     Raises:
-        ConfigurationError: neither is there.
+        BadInput: the file is not there.
+        ConfigurationError: none is named, and none ships.
     """
     if file is not None:
+        if not file.exists():
+            raise BadInput(f"{file}: cannot be read: No such file or directory")
+        if file.is_dir():
+            raise BadInput(f"{file}: cannot be read: Is a directory")
         return file
     if profile.sample_path is None:
         raise ConfigurationError(f"profile {profile.name} ships no sample: name the file to read")

@@ -34,17 +34,19 @@ DETACHED_WITHIN_S = BROKER_WAIT_S + READY_WITHIN_S
     type=click.IntRange(1, WORKERS_MAX),
     default=1,
     show_default=True,
-    help="Workers of stage one.",
+    help="Processes of stage one, which joins events; at most one a partition has work.",
 )
 @click.option(
     "--agency-workers",
     type=click.IntRange(1, WORKERS_MAX),
     default=1,
     show_default=True,
-    help="Workers of stage two.",
+    help="Processes of stage two, which makes figures; likewise.",
 )
 @click.option(
-    "--monitoring", is_flag=True, help="Prometheus and Alertmanager too, which Debian must have installed."
+    "--monitoring",
+    is_flag=True,
+    help="Prometheus and Alertmanager too, from Debian's packages (docs/alerts.md).",
 )
 @click.option("--detach", is_flag=True, help="Return when all is ready, and leave it running.")
 @click.option(

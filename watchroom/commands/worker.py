@@ -28,11 +28,18 @@ def formats() -> dict[str, int]:
 
 
 @click.command()
-@click.option("--stage", "stage_name", type=click.Choice(STAGES), required=True, help="Which stage to run.")
+@click.option(
+    "--stage",
+    "stage_name",
+    type=click.Choice(STAGES),
+    required=True,
+    help="Stage one joins events (incidents), stage two makes figures (agency).",
+)
 @click.option(
     "--id",
     "worker_id",
-    help="Its name: the same at each start, another for each worker of a stage (default: the host's).",
+    metavar="NAME",
+    help="Its name: the same at each start, another for each worker of a stage (default: the host's name).",
 )
 @click.option(
     "--generation", type=click.IntRange(min=1), help="Generation to compute (default: the current one)."
@@ -54,7 +61,7 @@ def command(
     log_file: Path | None,
     metrics_port: int | None,
 ) -> None:
-    r"""Run one worker of one stage in the foreground, until SIGTERM or Ctrl-C.
+    """Run one worker of one stage in the foreground, until SIGTERM or Ctrl-C.
 
     It logs one JSON line a fact. Exit codes: 0 stopped in order and nothing is left to do again; 75 fenced or
     lost its place, and 76 stood still: start it again; others: refused, and the sentence says what to do.

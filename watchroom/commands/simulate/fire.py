@@ -20,6 +20,7 @@ from sources.simulation.run import Simulated, check_times, run
 from sources.stopping import Stop, on_signals
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import Span, agency_named
+from watchroom.commands.simulate.days import Day
 from watchroom.commands.simulate.lines import opened
 
 DAYS_MAX = 36_525
@@ -27,7 +28,14 @@ INCIDENTS_MAX = 1_000_000
 
 
 @click.command("fire")
-@click.option("--agency", "agency_id", default="simcity", show_default=True, help="Agency to speak as.")
+@click.option(
+    "--agency",
+    "agency_id",
+    metavar="ID",
+    default="simcity",
+    show_default=True,
+    help="Agency to speak as.",
+)
 @click.option(
     "--source", "source_id", metavar="ID", help="Source to speak for. [default: the agency's only one]"
 )
@@ -44,21 +52,36 @@ INCIDENTS_MAX = 1_000_000
     type=click.IntRange(0, 10**9),
     default=1,
     show_default=True,
-    help="The same seed, the same bytes.",
+    help="Number that chance begins with: the same seed, the same bytes.",
 )
 @click.option(
     "--start",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Day(),
+    metavar="DAY",
     default="2025-01-06",
     show_default=True,
-    help="First day, the agency's own midnight.",
+    help="First day, from the agency's own midnight on.",
 )
 @click.option(
-    "--to", "target", metavar="FILE|-|kafka", default="kafka", show_default=True, help="Where the events go."
+    "--to",
+    "target",
+    metavar="kafka|-|FILE",
+    default="kafka",
+    show_default=True,
+    help="Where the events go: Kafka, standard output (-), or a file, which is written anew.",
 )
-@click.option("--clock-step", type=Span(), default="1d", show_default=True, help="Event time between clocks.")
 @click.option(
-    "--stations", type=click.IntRange(0, 10_000), default=0, help="Stations. [default: San Francisco's 46]"
+    "--clock-step",
+    type=Span(),
+    default="1d",
+    show_default=True,
+    help="Event time between clocks, as 1min, 1h.",
+)
+@click.option(
+    "--stations",
+    type=click.IntRange(0, 10_000),
+    default=0,
+    help="How many stations. [default: 0, San Francisco's own 46]",
 )
 @pass_context
 def command(

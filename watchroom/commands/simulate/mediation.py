@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import click
 
-from schemas.errors import WatchroomError
+from schemas.errors import ConfigurationError, WatchroomError
 from schemas.times import Micros, moment
 from sources.clocks import last_clock
 from sources.lines import Lines
@@ -20,23 +20,36 @@ from sources.stopping import Stop, on_signals
 from sources.writer import Writer
 from watchroom.cli import Context, pass_context
 from watchroom.commands.replay import Span, agency_named
+from watchroom.commands.simulate.days import Day
 from watchroom.commands.simulate.lines import opened
 
 _DAYS_MAX = 3_660
 
 
 @click.command("mediation")
-@click.option("--agency", "agency_id", default="dayton-sim", show_default=True, help="Agency to speak as.")
+@click.option(
+    "--agency",
+    "agency_id",
+    metavar="ID",
+    default="dayton-sim",
+    show_default=True,
+    help="Agency to speak as.",
+)
 @click.option(
     "--days", type=click.IntRange(1, _DAYS_MAX), default=40, show_default=True, help="How many local days."
 )
 @click.option(
     "--start",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="First local day. [default: so many days ago]",
+    type=Day(),
+    metavar="DAY",
+    help="First local day. [default: --days ago]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0, 10**9), default=1, show_default=True, help="Same seed, same bytes."
+    "--seed",
+    type=click.IntRange(0, 10**9),
+    default=1,
+    show_default=True,
+    help="Number that chance begins with: the same seed, the same bytes.",
 )
 @click.option("--live", is_flag=True, help="Reach the present and go on at its speed, until Ctrl-C.")
 @click.option(
@@ -44,7 +57,7 @@ _DAYS_MAX = 3_660
     "run_on_s",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="With --live: end so long after.",
+    help="With --live: end so long after the present is reached.",
 )
 @click.option(
     "--background",
@@ -52,11 +65,22 @@ _DAYS_MAX = 3_660
     type=click.IntRange(0, 1_000),
     default=100,
     show_default=True,
-    help="Police and fire calls around, percent.",
+    help="Police and fire calls around it, percent of what such a city has; 0: mediation's own alone.",
 )
-@click.option("--clock-step", type=Span(), default="1d", show_default=True, help="Event time between clocks.")
 @click.option(
-    "--to", "target", metavar="kafka|-|FILE", default="kafka", show_default=True, help="Where the events go."
+    "--clock-step",
+    type=Span(),
+    default="1d",
+    show_default=True,
+    help="Event time between clocks, as 1min, 1h.",
+)
+@click.option(
+    "--to",
+    "target",
+    metavar="kafka|-|FILE",
+    default="kafka",
+    show_default=True,
+    help="Where the events go: Kafka, standard output (-), or a file, which is written anew.",
 )
 @pass_context
 def command(
@@ -83,6 +107,8 @@ def command(
       watchroom simulate mediation --days 40 --live
       watchroom simulate mediation --start 2025-01-01 --days 365 --seed 7 --to year.jsonl
     """
+    if run_on_s is not None and not live:
+        raise ConfigurationError("--for says how long --live goes on: it does nothing without it")
     agency = agency_named(context.settings, agency_id)
     today = moment(time.time_ns() // 1000).astimezone(agency.zone).date()
     first: date = start.date() if start is not None else today - timedelta(days=days)
