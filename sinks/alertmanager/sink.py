@@ -34,11 +34,19 @@ class Figures:
         self.registry = CollectorRegistry()
         args: dict[str, Any] = {"registry": self.registry, "labelnames": ["alertmanager"]}
         self.posted = Counter("watchroom_alerts_posted", "Alerts that Alertmanager took.", **args)
-        self.failed = Counter("watchroom_alerts_failed_posts", "Posts that nobody took.", **args)
-        self.refused = Counter("watchroom_alerts_refused", "Alerts that it will never take.", **args)
-        self.firing = Gauge("watchroom_alerts_firing", "Alerts that fire.", **args)
+        self.failed = Counter(
+            "watchroom_alerts_failed_posts",
+            "Posts that Alertmanager did not take; they are tried again.",
+            **args,
+        )
+        self.refused = Counter(
+            "watchroom_alerts_refused", "Alerts that Alertmanager will never take.", **args
+        )
+        self.firing = Gauge("watchroom_alerts_firing", "Alerts that fire now.", **args)
         self.waiting = Gauge("watchroom_alerts_waiting", "Alerts never posted yet.", **args)
-        self.last = Gauge("watchroom_alerts_last_post_timestamp_seconds", "Last post taken.", **args)
+        self.last = Gauge(
+            "watchroom_alerts_last_post_timestamp_seconds", "When Alertmanager last took a post.", **args
+        )
         self.overtaken = Gauge(
             "watchroom_alerts_overtaken",
             "Alerts that ended before they were ever posted.",

@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from schemas.records import encode
+from sinks.alertmanager.sink import Figures as AlertFigures
 from sinks.prometheus.breaches import BreachBoard
 from sinks.prometheus.exporter import Boards
 from sinks.prometheus.figures import FigureBoard, Sample
@@ -62,14 +63,23 @@ def exposition() -> str:
     return generate_latest(registry).decode()
 
 
+def sink_rows() -> dict[str, str]:
+    """The alert sink's metrics as rows of the page, by name."""
+    rows = {}
+    for family in AlertFigures().registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        rows[name] = f"| `{name}` | {family.type} | `alertmanager` | {family.documentation} |"
+    return rows
+
+
 def test_every_metric_is_on_the_page_and_the_other_way_round() -> None:
-    """The page has exactly the rows of the table in code, and names no metric that there is not."""
+    """The page has exactly the rows of what the code serves, and names no metric that there is not."""
     page = PAGE.read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `watchroom_")]
     named = set(re.findall(r"watchroom_[a-z0-9_]*[a-z0-9]", page))
 
-    assert sorted(rows) == sorted(metric.row() for metric in METRICS.values())
-    assert {name for name in named if name not in METRICS} <= {
+    assert sorted(rows) == sorted([*(metric.row() for metric in METRICS.values()), *sink_rows().values()])
+    assert {name for name in named if name not in {*METRICS, *sink_rows()}} <= {
         "watchroom_interval",
         "watchroom_interval_by_group",
     }

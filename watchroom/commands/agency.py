@@ -42,6 +42,8 @@ def list_(context: Context) -> None:
 def check(context: Context, files: tuple[Path, ...]) -> None:
     """Read agencies' files (all of the folder in the settings, or FILES) and say what they say.
 
+    What may stand in one: docs/formats.md.
+
     \b
     Examples:
       watchroom agency check

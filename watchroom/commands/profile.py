@@ -54,7 +54,7 @@ def list_() -> None:
 def check(file: Path | None, profile_name: str) -> None:
     """Read all of FILE, write nothing, and say what each column became.
 
-    Ends with exit code 3 if anything could not be read.
+    Ends with exit code 3 if anything could not be read. What may stand in a profile: docs/formats.md.
 
     \b
     Example:

@@ -24,7 +24,8 @@ from watchroom.cli import Context, pass_context
 def command(context: Context, file: BinaryIO, clock: bool, source_id: str | None, raw: bool) -> None:
     """Send events given as JSON Lines, from FILE or from standard input.
 
-    A line that is no event is reported with its number and reason; the others are sent all the same.
+    A line that is no event is reported with its number and reason; the others are sent all the same. What an
+    event may say: docs/formats.md.
 
     \b
     Examples:
