@@ -19,9 +19,9 @@ from sources.simulation.city import City, Plan
 from sources.simulation.run import Simulated, check_times, run
 from sources.stopping import Stop, on_signals
 from watchroom.cli import Context, pass_context
-from watchroom.commands.replay import Span, agency_named
-from watchroom.commands.simulate.days import Day
+from watchroom.commands.replay import agency_named
 from watchroom.commands.simulate.lines import opened
+from watchroom.commands.simulate.options import CLOCK_STEP, SEED, TARGET, Day
 
 DAYS_MAX = 36_525
 INCIDENTS_MAX = 1_000_000
@@ -47,13 +47,7 @@ INCIDENTS_MAX = 1_000_000
     help="Calls a day, on the mean; San Francisco has 445.",
 )
 @click.option("--days", type=click.IntRange(1, DAYS_MAX), default=7, show_default=True, help="How many days.")
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 10**9),
-    default=1,
-    show_default=True,
-    help="Number that chance begins with: the same seed, the same bytes.",
-)
+@SEED
 @click.option(
     "--start",
     type=Day(),
@@ -62,21 +56,8 @@ INCIDENTS_MAX = 1_000_000
     show_default=True,
     help="First day, from the agency's own midnight on.",
 )
-@click.option(
-    "--to",
-    "target",
-    metavar="kafka|-|FILE",
-    default="kafka",
-    show_default=True,
-    help="Where the events go: Kafka, standard output (-), or a file, which is written anew.",
-)
-@click.option(
-    "--clock-step",
-    type=Span(),
-    default="1d",
-    show_default=True,
-    help="Event time between clocks, as 1min, 1h.",
-)
+@TARGET
+@CLOCK_STEP
 @click.option(
     "--stations",
     type=click.IntRange(0, 10_000),

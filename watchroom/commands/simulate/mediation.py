@@ -19,9 +19,9 @@ from sources.replay import SystemTime
 from sources.stopping import Stop, on_signals
 from sources.writer import Writer
 from watchroom.cli import Context, pass_context
-from watchroom.commands.replay import Span, agency_named
-from watchroom.commands.simulate.days import Day
+from watchroom.commands.replay import agency_named
 from watchroom.commands.simulate.lines import opened
+from watchroom.commands.simulate.options import CLOCK_STEP, SEED, TARGET, Day
 
 _DAYS_MAX = 3_660
 
@@ -44,13 +44,7 @@ _DAYS_MAX = 3_660
     metavar="DAY",
     help="First local day. [default: --days ago]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 10**9),
-    default=1,
-    show_default=True,
-    help="Number that chance begins with: the same seed, the same bytes.",
-)
+@SEED
 @click.option("--live", is_flag=True, help="Reach the present and go on at its speed, until Ctrl-C.")
 @click.option(
     "--for",
@@ -67,21 +61,8 @@ _DAYS_MAX = 3_660
     show_default=True,
     help="Police and fire calls around it, percent of what such a city has; 0: mediation's own alone.",
 )
-@click.option(
-    "--clock-step",
-    type=Span(),
-    default="1d",
-    show_default=True,
-    help="Event time between clocks, as 1min, 1h.",
-)
-@click.option(
-    "--to",
-    "target",
-    metavar="kafka|-|FILE",
-    default="kafka",
-    show_default=True,
-    help="Where the events go: Kafka, standard output (-), or a file, which is written anew.",
-)
+@CLOCK_STEP
+@TARGET
 @pass_context
 def command(
     context: Context,

@@ -1,4 +1,4 @@
-"""The first day of a simulation, as a person writes it."""
+"""What the simulations are told alike: how chance begins, how time steps, where the events go."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import click
+
+from watchroom.commands.replay import Span
 
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 
@@ -22,3 +24,27 @@ class Day(click.DateTime):
         if not FIRST_YEAR <= day.year <= LAST_YEAR:
             self.fail(f"{value!r} is not a day of the years {FIRST_YEAR} to {LAST_YEAR}", param, ctx)
         return day
+
+
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 10**9),
+    default=1,
+    show_default=True,
+    help="Number that chance begins with: the same seed, the same bytes.",
+)
+CLOCK_STEP = click.option(
+    "--clock-step",
+    type=Span(),
+    default="1d",
+    show_default=True,
+    help="Event time between clocks, as 1min, 1h.",
+)
+TARGET = click.option(
+    "--to",
+    "target",
+    metavar="kafka|-|FILE",
+    default="kafka",
+    show_default=True,
+    help="Where the events go: Kafka, standard output (-), or a file, which is written anew.",
+)
