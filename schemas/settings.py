@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT",
-        description="How that Kafka is spoken to: with TLS (SSL), with a user (SASL), or both.",
+        description="How Kafka is spoken to: plainly, with TLS (SSL), with a user (SASL), or with both.",
     )
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
         default="SCRAM-SHA-512", description="How the user shows the password."
@@ -67,9 +67,19 @@ class Settings(BaseSettings):
         default=ROOT / "deploy" / "agencies", description="Folder of agencies' files (ID.toml)."
     )
     partitions: int = Field(
-        default=4, ge=1, le=512, description="Partitions of incident.events and its changelog."
+        default=4,
+        ge=1,
+        le=512,
+        description="Partitions of incident.events and its changelog, chosen before the first start. At most "
+        "as many workers of stage one have work.",
     )
-    result_partitions: int = Field(default=4, ge=1, le=512, description="Partitions of every result topic.")
+    result_partitions: int = Field(
+        default=4,
+        ge=1,
+        le=512,
+        description="Partitions of every result topic. At most as many workers of stage two have work; "
+        "`watchroom rebuild` changes it.",
+    )
     replication: int = Field(
         default=1, ge=1, le=9, description="Replication factor of topics Watchroom creates."
     )
@@ -86,7 +96,7 @@ class Settings(BaseSettings):
         default=50, ge=1, le=5000, description="Longest wait of a fetch, milliseconds."
     )
     max_poll_records: int = Field(
-        default=20_000, ge=1, description="Most records handed to an agent at once."
+        default=20_000, ge=1, description="Most records that a worker takes at once."
     )
     evict_after_days: int = Field(
         default=40, ge=2, description="Days after its last event that an incident's state is kept."
@@ -127,8 +137,8 @@ class Settings(BaseSettings):
     breach_dashboard_url: str = Field(
         default="", description="Address of the dashboard that alerts of breaches lead to; empty: no link."
     )
-    log_level: str = Field(
-        default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Of the log files."
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least that log files are told."
     )
 
     @field_validator("state_dir")

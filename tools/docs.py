@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import click
 
@@ -38,8 +39,8 @@ Flags win over the environment, the environment over a TOML file, that over the 
 the environment a name stands in capitals after `WATCHROOM_`, as in `WATCHROOM_EXPORTER_PORT=9200`. Written
 by `tools/docs.py`, not by hand.
 
-| setting | default | what |
-|---|---|---|"""
+| setting | default | allowed | what |
+|---|---|---|---|"""
 CACHE = """\
 One variable is no setting: `WATCHROOM_CACHE` names the folder for Kafka's files, which can be copied to a
 machine without a network (default: the platform's place for caches, `~/.cache/watchroom`)."""
@@ -87,10 +88,27 @@ def default_of(name: str) -> str:
     return f"`{field.default}`" if str(field.default) else "empty"  # a secret as its stars
 
 
+def allowed_of(name: str) -> str:
+    """What a setting may be, for people: one of a few words, or a range; empty where anything goes."""
+    field = Settings.model_fields[name]
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(field.annotation))
+    bounds = {type(bound).__name__: bound for bound in field.metadata}
+    least, over, most = bounds.get("Ge"), bounds.get("Gt"), bounds.get("Le")
+    words = []
+    if least is not None:
+        words.append(f"{least.ge}" if most is not None else f"{least.ge} or more")
+    if over is not None:
+        words.append(f"over {over.gt}")
+    if most is not None:
+        words.append(f"to {most.le}" if least is not None else f"up to {most.le}")
+    return " ".join(words) if least is not None else ", ".join(words)
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     rows = [
-        f"| `{name}` | {default_of(name)} | {field.description} |"
+        f"| `{name}` | {default_of(name)} | {allowed_of(name)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
     return "\n".join([SETTINGS_HEAD, *rows, "", CACHE]) + "\n"
