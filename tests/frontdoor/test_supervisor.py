@@ -86,11 +86,11 @@ class Floor:
         spec = Spec(name, (), program=(sys.executable, "-c", code))
         self.supervisor.start(spec, dict(os.environ))
 
-    def look_until(self, true: Callable[[], bool], within_s: float = 20.0) -> None:
+    def look_until(self, true: Callable[[], bool], within_s: float = 20.0, *, may_start: bool = True) -> None:
         deadline = time.monotonic() + within_s
         while not true():
             assert time.monotonic() < deadline, self.told
-            self.supervisor.look()
+            self.supervisor.look(may_start=may_start)
             time.sleep(0.02)
 
     def pid(self, name: str) -> int:
@@ -134,7 +134,7 @@ def test_a_child_that_dies_and_dies_is_given_up_with_its_last_words(
 def test_while_kafka_is_away_no_death_counts(floor: Floor) -> None:
     """Workers die of it; none is started, none is held against them, and then all are."""
     floor.start("w", "import sys; sys.exit(70)")
-    time.sleep(0.3)
+    floor.look_until(lambda: floor.pid("w") == 0, may_start=False)
     for _ in range(20):
         floor.supervisor.look(may_start=False)
 
