@@ -1,4 +1,4 @@
-"""Write docs/commands.md and docs/settings.md from the program itself.
+"""Write docs/commands.md, docs/settings.md and docs/topics.md from the program itself.
 
 python tools/docs.py           writes them
 python tools/docs.py --check   says what differs, and exits with 1
@@ -6,6 +6,8 @@ python tools/docs.py --check   says what differs, and exits with 1
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -13,8 +15,26 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 import click
+import msgspec
 
+from schemas import vocabulary
+from schemas.records import (
+    BreachRecord,
+    CallTimes,
+    DiversionRecord,
+    EncounterRecord,
+    FigureRecord,
+    HealthRecord,
+    IncidentRecord,
+    Measure,
+    Place,
+    Rate,
+    ResponseRecord,
+    Step,
+    UnitRecord,
+)
 from schemas.settings import ROOT, Settings
+from schemas.topics import TOPICS
 from watchroom.cli import COMMANDS, main_group
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -41,6 +61,42 @@ by `tools/docs.py`, not by hand.
 
 | setting | default | allowed | what |
 |---|---|---|---|"""
+TOPICS_HEAD = """\
+# Topics and records
+
+For whoever reads Kafka itself. Written by `tools/docs.py`, not by hand. What may be written to
+`incident.events` is in [formats.md](formats.md), what the figures mean in [definitions.md](definitions.md).
+
+- **Names.** A topic marked *N* carries the generation: `figures.g1`. `watchroom topics` prints the names, and
+  the topic `generations` says which one readers use; `watchroom rebuild` makes the next.
+- **Read committed.** All is written in transactions: read with `isolation.level=read_committed`.
+- **Which record counts.** On `responses`, `incidents`, `encounters` and `breaches` the one with the highest
+  `revision` of its key, elsewhere the last. A record without a value takes its key away. A key with
+  `//clock/` in it is a clock, and no record of an incident.
+- **Keys.** An id in a key has its `/` as `%2F` and its `%` as `%25`. A `series` is
+  agency/interval/mode/window/by/group, of diversion agency/diversion/-/window/by/group.
+- **JSON.** `Micros` are instants: whole microseconds since 1970, UTC. Spans are whole seconds. A `Revision`
+  is [offset of the last event applied to the incident, `Micros` at which a rule closed it or 0]. A field that
+  has its default (empty, 0, false; -1 where the table says so) is left out.
+
+With the Python of `.venv` (`watchroom status` says where Kafka is):
+
+    from kafka import KafkaConsumer
+    for record in KafkaConsumer("figures.g1", bootstrap_servers="HOST:PORT", group_id=None,
+                                isolation_level="read_committed", auto_offset_reset="earliest"):
+        print(record.key, record.value)
+
+| topic | key | kept | what |
+|---|---|---|---|"""
+RECORDS: dict[str, tuple[type[msgspec.Struct], ...]] = {
+    "responses": (ResponseRecord, Place, Measure),
+    "incidents": (IncidentRecord,),
+    "encounters": (EncounterRecord,),
+    "breaches": (BreachRecord, Step),
+    "units": (UnitRecord,),
+    "figures": (FigureRecord, DiversionRecord, Rate, CallTimes),
+    "health": (HealthRecord,),
+}
 CACHE = """\
 One variable is no setting: `WATCHROOM_CACHE` names the folder for Kafka's files, which can be copied to a
 machine without a network (default: the platform's place for caches, `~/.cache/watchroom`)."""
@@ -114,7 +170,62 @@ def settings_page() -> str:
     return "\n".join([SETTINGS_HEAD, *rows, "", CACHE]) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+def said_of(record: type[msgspec.Struct]) -> dict[str, str]:
+    """Field to what the record's docstring says of it; fields that share a line have it at the first."""
+    attributes = (inspect.getdoc(record) or "").partition("Attributes:\n")[2]
+    said: dict[str, str] = {}
+    name = ""
+    for line in attributes.splitlines():
+        begun = re.match(r"    ([a-z_0-9]+(?:, [a-z_0-9]+)*): (.*)", line)
+        if begun:
+            name, *others = begun[1].split(", ")
+            said[name] = begun[2]
+            said |= dict.fromkeys(others, f"see `{name}`.")
+        elif line.strip() and name:
+            said[name] += f" {line.strip()}"
+    return {field: in_markdown(words) for field, words in said.items()}
+
+
+def in_markdown(words: str) -> str:
+    """A docstring's words, with the members of a vocabulary in place of its name."""
+
+    def members(found: re.Match[str]) -> str:
+        return ", ".join(f"`{member.value}`" for member in getattr(vocabulary, found[1]))
+
+    words = re.sub(r"(?:a )?``schemas\.vocabulary\.(\w+)``", members, words)
+    # Where it stands in the code is nothing to a reader of the page.
+    words = re.sub(r",? (?:see )?\(?``schemas\.[\w.]+``\)?", "", words)
+    return words.replace("``", "`").replace("DEFINITIONS.md", "definitions.md")
+
+
+def record_rows(record: type[msgspec.Struct]) -> Iterator[str]:
+    """A record's table."""
+    about = in_markdown((inspect.getdoc(record) or "").partition("\n")[0])
+    if record.__struct_config__.array_like:
+        about += " A list, in this order."
+    said = said_of(record) if record is not IncidentRecord else said_of(ResponseRecord) | said_of(record)
+    yield from ("", f"### {record.__name__}", "", about, "", "| field | type | what |", "|---|---|---|")
+    for field in msgspec.structs.fields(record):
+        kind = str(record.__annotations__[field.name]).replace("|", "or")
+        yield f"| `{field.encode_name}` | {kind} | {said.get(field.name, '')} |"
+
+
+def topics_page() -> str:
+    """docs/topics.md."""
+    lines = [TOPICS_HEAD]
+    for topic in TOPICS.values():
+        kept = ["the last of each key"] if "compact" in topic.cleanup else []
+        kept += [f"{topic.retention_days} days"] if topic.retention_days else []
+        mark = " *N*" if topic.generational else ""
+        lines.append(f"| `{topic.name}`{mark} | {topic.key} | {', '.join(kept) or 'all'} | {topic.about} |")
+    for name, records in RECORDS.items():
+        lines += ["", f"## {name}"]
+        for record in records:
+            lines += record_rows(record)
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "topics.md": topics_page}
 
 
 def main(arguments: list[str]) -> int:
