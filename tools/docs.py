@@ -67,8 +67,8 @@ TOPICS_HEAD = """\
 For whoever reads Kafka itself. Written by `tools/docs.py`, not by hand. What may be written to
 `incident.events` is in [formats.md](formats.md), what the figures mean in [definitions.md](definitions.md).
 
-- **Names.** A topic marked *N* carries the generation: `figures.g1`. `watchroom topics` prints the names, and
-  the topic `generations` says which one readers use; `watchroom rebuild` makes the next.
+- **Names.** A topic marked *N* carries the generation: `figures.g1`. `watchroom --broker HOST:PORT topics`
+  prints the names; the topic `generations` says which one readers use; `watchroom rebuild` makes the next.
 - **Read committed.** All is written in transactions: read with `isolation.level=read_committed`.
 - **Which record counts.** On `responses`, `incidents`, `encounters` and `breaches` the one with the highest
   `revision` of its key, elsewhere the last. A record without a value takes its key away. A key with

@@ -195,6 +195,20 @@ def test_a_time_that_is_none(words: list[str]) -> None:
     assert "is no time; write it like 2017-01-03T18:00" in result.exception.message
 
 
+def test_an_agency_that_nobody_knows(house: House) -> None:
+    """Is told from one of which nothing fits, with those there are; of breaches, too."""
+    house.put("figures", [pair(TURNOUT)])
+
+    assert (
+        "no figure of agency nobody; there are figures of sffd"
+        in error(house, "figures", "--agency", "nobody").message
+    )
+    assert (
+        "no agency nobody; there are dayton-sim, sffd"
+        in error(house, "breaches", "--agency", "nobody").message
+    )
+
+
 def test_watching_shows_every_change(house: House) -> None:
     """With --watch --json a change comes as a line; the command goes on until it is interrupted."""
     house.put("figures", [pair(TURNOUT)])

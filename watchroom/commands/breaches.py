@@ -71,6 +71,9 @@ def command(
         return
     with Reader(bootstrap(settings)) as reader:
         table = live(reader, reader.generation())
+    known = sorted({*zones, *table.clocks})
+    if missing := [a for a in agency_ids if a not in known]:
+        raise BadInput(f"no agency {missing[0]}; there are {', '.join(known)}")
     shown = table.shown(agency_ids, recent)
     if as_json:
         for breach in shown:

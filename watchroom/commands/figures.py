@@ -182,6 +182,9 @@ def _once(asking: Asking, shown: str | None) -> None:
         table = live(reader, generation)
         if not table.figures or generation is None:
             raise WatchroomError(why_none(reader, generation))
+        there = sorted({f.agency_id for f in table.figures.values()})
+        if missing := [a for a in asking.wanted if a not in there]:
+            raise WatchroomError(f"no figure of agency {missing[0]}; there are figures of {', '.join(there)}")
         agencies = asking.of(table.figures.values())
         if shown is None:
             _put(asking, _answers(asking, table))
