@@ -162,12 +162,13 @@ def _check_partitions(admin: Any, settings: Settings, wanted: dict[str, Topic]) 
         name = described["name"]
         expected, found = partitions_of(wanted[name], settings), len(described["partitions"])
         if expected != found:
-            setting = {"source": "partitions", "result": "result_partitions"}.get(wanted[name].partitions)
-            mend = (
-                f"set {setting} to {found}, or compute everything anew with {expected}: `watchroom rebuild`"
-                if setting is not None
-                else "remove the topic, and Watchroom makes it anew"
-            )
+            mend = {
+                # Events stay where they are, and a rebuild reads them there.
+                "source": f"set partitions to {found}",
+                "result": f"set result_partitions to {found}, or compute everything anew with {expected}: "
+                "`watchroom rebuild`",
+                "one": "remove the topic, and Watchroom makes it anew",
+            }[wanted[name].partitions]
             raise GenerationMismatch(f"topic {name}: expected {expected} partitions, found {found}; {mend}")
 
 
