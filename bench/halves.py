@@ -22,7 +22,8 @@ from schemas.agency import Agency, load_agency
 from sources.mediation_city.calls import CAD, DESK
 from sources.mediation_city.city import Item, Plan, stream
 from sources.writer import clock_record
-from streams.incidents.partition import Layout, Partition
+from streams.incidents.layout import Layout
+from streams.incidents.partition import Partition
 from streams.stage import RecordBatch
 
 _AGENCY = Path(__file__).resolve().parent.parent / "deploy" / "agencies" / "dayton-sim.toml"

@@ -25,7 +25,8 @@ from schemas.events import ClockEvent, to_json
 from schemas.keys import partition_of
 from schemas.times import DAY, HOUR, SECOND, Micros, moment
 from streams.agency.partition import Layout, Partition
-from streams.incidents import partition as stage_one
+from streams.incidents.layout import Layout as IncidentsLayout
+from streams.incidents.partition import Partition as IncidentsPartition
 from streams.stage import Pair, RecordBatch
 
 _AGENCY = Path(__file__).resolve().parent.parent / "deploy" / "agencies" / "sffd.toml"
@@ -40,10 +41,10 @@ Sent = tuple[str, list[Pair]]
 def _records(events: int, size: int, step: Micros) -> Iterator[Sent]:
     """What stage one writes when it reads batches of ``size`` events, with clocks at every ``step``."""
     agencies = {load.AGENCY: load_agency(_AGENCY)}
-    layout = stage_one.Layout(
+    layout = IncidentsLayout(
         "events", _RESPONSES, _INCIDENTS, "breaches", "log", "health", "dead", _PARTITIONS, 1
     )
-    logics = [stage_one.Partition(p, layout, agencies) for p in range(_PARTITIONS)]
+    logics = [IncidentsPartition(p, layout, agencies) for p in range(_PARTITIONS)]
     waiting: list[list[bytes | None]] = [[] for _ in logics]
     offsets = [0] * _PARTITIONS
 

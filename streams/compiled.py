@@ -17,7 +17,7 @@ from pathlib import Path
 MODULES = (
     "state", "handbook", "joining", "milestones", "place", "limits", "intervals", "emit",
     "breaches/clocks", "breaches/glance", "breaches/lifecycle", "breaches/settled", "breaches/watch",
-    "desk", "partition",
+    "desk", "door", "store", "health", "outbox", "forwarding", "writing", "due", "partition",
 )  # fmt: skip
 """What is compiled, in the order of who needs whom."""
 

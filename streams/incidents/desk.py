@@ -8,9 +8,13 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from schemas.agency import Agency
+from schemas.keys import incident_key
 from schemas.times import Micros
+from streams.incidents import packing
 from streams.incidents.breaches.watch import Watch
 from streams.incidents.handbook import Handbook
+from streams.incidents.joining import combined, holdings_of
+from streams.incidents.milestones import SILENCE
 from streams.incidents.state import NEVER, Incident
 
 Touched = tuple[Incident, set[str]]
@@ -23,6 +27,7 @@ class Desk:
     Attributes:
         clocks: source to the latest time it wrote.
         clock: the agency's clock here, the least over its listed sources; None until all have written.
+        keep: how long after its last event an incident's state lives.
         oldest: events that occurred before are too late.
         told: the clock last written to the result topics.
         watch: its running clocks here.
@@ -32,12 +37,12 @@ class Desk:
 
     __slots__ = (
         "_due",
-        "_keep",
         "_scheduled",
         "agency",
         "clock",
         "clocks",
         "handbook",
+        "keep",
         "oldest",
         "sources",
         "told",
@@ -47,6 +52,7 @@ class Desk:
 
     def __init__(self, agency: Agency, keep: Micros) -> None:
         self.agency = agency
+        self.keep = keep
         self.handbook = Handbook(agency)
         self.sources = agency.source_ids
         self.clocks: dict[str, Micros] = {}
@@ -55,7 +61,6 @@ class Desk:
         self.told: Micros | None = None
         self.touched: dict[str, Touched] = {}
         self.watch = Watch(agency)
-        self._keep = keep
         self._due: list[tuple[Micros, str]] = []
         self._scheduled: dict[str, Micros] = {}
 
@@ -75,7 +80,7 @@ class Desk:
     def move(self, clock: Micros | None) -> None:
         """Move the agency's clock."""
         self.clock = clock
-        self.oldest = -NEVER if clock is None else clock - self._keep
+        self.oldest = -NEVER if clock is None else clock - self.keep
 
     def schedule(self, key: str, due: Micros) -> None:
         """See to an incident when the clock reaches ``due``, or earlier if it is scheduled so."""
@@ -96,3 +101,24 @@ class Desk:
                 del self._scheduled[key]
                 return key
         return None
+
+    def evict_at(self, last_occurred: Micros, last_recorded: Micros) -> Micros:
+        """When the state of an incident that is over may go, by the latest instants said of it."""
+        return max(last_occurred + self.keep, last_recorded + SILENCE)
+
+    def outlived(self, held: Incident | bytes) -> bool:
+        """Whether an incident's state is past its time by the agency's clock, whatever was done about it."""
+        if isinstance(held, bytes):
+            due, ended = packing.header(held)
+            return ended and self.clock is not None and due <= self.clock
+        if held.last_occurred >= self.oldest or self.clock is None:
+            return False
+        facts = combined(held, holdings_of(held))
+        return self.evict_at(facts.last_occurred, facts.last_recorded) <= self.clock
+
+    def spoken_of(self, incident: Incident) -> None:
+        """An event is about to be joined: the clocks before it look first, and the next one will."""
+        watch = self.watch
+        if incident.incident_id in watch.pending:
+            watch.see(incident_key(self.agency.id, incident.incident_id), incident, self.handbook)
+        watch.spoken.add(incident.incident_id)

@@ -9,7 +9,8 @@ from schemas.agency import Agency
 from schemas.settings import Settings
 from schemas.times import DAY
 from streams.incidents import packing
-from streams.incidents.partition import Layout, Partition
+from streams.incidents.layout import Layout
+from streams.incidents.partition import Partition
 from streams.stage import Stage
 
 NAME = "incidents"

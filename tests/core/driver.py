@@ -31,7 +31,7 @@ from schemas.records import (
 from schemas.times import DAY, Micros, iso
 from streams.agency.partition import Layout as AgencyLayout
 from streams.agency.partition import Partition as AgencyPartition
-from streams.incidents.partition import Layout as IncidentsLayout
+from streams.incidents.layout import Layout as IncidentsLayout
 from streams.incidents.partition import Partition as IncidentsPartition
 from streams.stage import Headers, Logic, RecordBatch, Send
 

@@ -29,7 +29,7 @@ def _broken(size: int) -> Floor:
     floor = Floor(town(), Plan(sizes=(size,)))
     floor.join([clock(at(0)), *call(), press("E1", "dispatch", 40), *call("B"), clock(at(50))])
     logic: Any = floor.one[0]
-    logic._held["town/A"].breaches = _Broken()
+    logic._store.held["town/A"].breaches = _Broken()
     return floor
 
 
