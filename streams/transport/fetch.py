@@ -159,7 +159,9 @@ async def fetched(
             if not done or fetcher._closed:
                 for each in pending:
                     each.cancel()
-                return {}
+                if fetcher._closed or not ahead:
+                    return {}
+                continue  # once more, with no time left: what waited goes on
             waiter.result()  # the coordinator's errors come this way
 
 

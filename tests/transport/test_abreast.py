@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -135,6 +135,52 @@ async def _read(broker: str, names: Sequence[str], abreast: Abreast | None, toge
                 together.seen(batch)
     finally:
         await consumer.stop()
+
+
+class Stuck(Abreast):
+    """As if each topic waited for one that never comes, because its leader is away."""
+
+    def ahead(
+        self,
+        places: Iterable[TopicPartition],
+        position: Callable[[TopicPartition], int | None],
+        has_more: Callable[[TopicPartition], bool],
+    ) -> frozenset[TopicPartition]:
+        """All of them."""
+        return frozenset(places)
+
+
+@pytest.mark.broker
+def test_whom_nobody_comes_for_goes_on(kafka: Broker) -> None:
+    """Goal: a topic does not wait for ever for one that can't be read; the wait of a fetch is enough.
+
+    Method: hold everything back.
+    """
+    make_topics(kafka.bootstrap, {"abreast-alone": (1, {})})
+
+    async def main() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
+        await producer.start()
+        await producer.send_and_wait("abreast-alone", b"x", partition=0)
+        await producer.stop()
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        try:
+            place = TopicPartition("abreast-alone", 0)
+            consumer.assign([place])
+            await consumer.seek_to_beginning(place)
+            found: dict[TopicPartition, RecordBatch] = {}
+            for _ in range(20):
+                found |= await fetched(
+                    consumer, None, wait_s=0.5, records_max=10, keys=False, abreast=Stuck()
+                )
+                if found:
+                    break
+            assert found[place].values == [b"x"]
+        finally:
+            await consumer.stop()
+
+    asyncio.run(main())
 
 
 @pytest.mark.broker
