@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,6 +22,15 @@ from schemas.series import GROUPED
 
 _ADDRESS = re.compile(r"([^\s:\[\]]+|\[[^\s\[\]]+\]):[0-9]{1,5}")
 _PORT_MAX = 65_535
+
+
+def _seen(look: Callable[[], bool]) -> bool:
+    """What a look at a path says; no where this user may not look."""
+    try:
+        return look()
+    except OSError:
+        return False
+
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds ``schemas/``: the checkout, or site-packages."""
@@ -145,7 +155,7 @@ class Settings(BaseSettings):
     @classmethod
     def _folder(cls, value: Path) -> Path:
         place = value.expanduser()
-        if os.path.lexists(place) and not os.path.isdir(place):  # noqa: PTH112 - a Path's own may raise
+        if (_seen(place.exists) or _seen(place.is_symlink)) and not _seen(place.is_dir):
             raise ValueError(f"{value} is no folder: choose another with --state-dir")
         return value
 
@@ -187,7 +197,7 @@ def load_settings(config: Path | None = None, **flags: Any) -> Settings:
     if config is None:
         here = Path("watchroom.toml")
         config = here if here.is_file() else None
-    elif not os.path.isfile(config):  # noqa: PTH113 - a Path's own may raise
+    elif not _seen(config.is_file):
         raise ConfigurationError(f"{config}: no such settings file, or none that this user may see")
     given = {k: v for k, v in flags.items() if v is not None}
     bound = type("Settings", (Settings,), {"toml": config, "__doc__": Settings.__doc__})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -48,9 +48,10 @@ def _is_period(window: str, periods: Collection[str]) -> bool:
     if kind not in periods:
         return False
     try:
-        return datetime.strptime(name, _PERIODS[kind]).strftime(_PERIODS[kind]) == name  # noqa: DTZ007 - a name
+        read = datetime.strptime(name, _PERIODS[kind]).replace(tzinfo=UTC)
     except ValueError:
         return False
+    return read.strftime(_PERIODS[kind]) == name
 
 
 def check_time(text: str | None) -> None:

@@ -296,7 +296,7 @@ class Book:
         assert clock is not None
         first, final, simulated = keys.part(agency_id), window in self._final, self._simulated
         for (interval, mode, by, group), numbers in zip(who, numbered(stats), strict=True):
-            yield FigureRecord(  # by place: twenty names would take six times as long
+            yield FigureRecord(  # by place: msgspec looks each name up
                 f"{first}/{interval}/{mode}/{window}/{by}/{keys.part(group)}",
                 agency_id,
                 interval,

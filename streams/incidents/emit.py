@@ -184,7 +184,7 @@ def _incident_record(
     first_type = facts.first_type.get(INCIDENT)
     first = case.due.first
     sent = sorted(units, key=Placed.dispatch_order) if len(units) > 1 else units
-    return IncidentRecord(  # by place: twenty names would take six times as long
+    return IncidentRecord(  # by place: msgspec looks each name up
         incident.agency_id,
         incident.incident_id,
         setting.revision,

@@ -105,7 +105,7 @@ class BatchThread(base.AIOKafkaConsumerThread):
             records_max=max_records or 5000,
             keys=self.app.holder.stage.wants_keys,
             may=lambda: self.consumer.flow_active,
-            abreast=self.app.holder.abreast,
+            abreast=self.app.holder.abreast if len(self.app.holder.stage.sources) > 1 else None,
         )
         if sum(map(len, found.values())) < LITTLE:
             self._not_before = time.monotonic() + GATHER_S

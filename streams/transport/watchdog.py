@@ -92,13 +92,13 @@ class Judge:
         Args:
             positions: of the partitions held.
             alive: partition to whatever changes with its owner's every step.
+            busy: what goes on besides (``acquiring`` or ``rebalancing``) and what changes as it moves; or
+                None.
+            elapsed_s: since the look before.
             parts: partition to the parts of batches it has done: one that is in the middle of a long batch
                 does not stand, though its position does. (Its ticks go on even where nothing is fetched any
                 more, so being alive is not enough.)
             waiting: places that wait for another topic of their partition, which is looked at itself.
-            busy: what goes on besides (``acquiring`` or ``rebalancing``) and what changes as it moves; or
-                None.
-            elapsed_s: since the look before.
 
         Returns:
             What stands still, in words; None where all is well.
