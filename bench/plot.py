@@ -20,7 +20,7 @@ def main() -> None:
         axes.plot([size for size, _ in curve], [cost for _, cost in curve], marker="o")
         axes.set_xlabel(name)
         axes.set_ylabel("processor us")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(cost for _, cost in curve))  # the highest mark stands whole
         axes.set_xscale("log")
         axes.grid(alpha=0.3)
     figure.savefig(sys.argv[1], metadata={"Date": None})
