@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 import aiokafka.producer.sender
 import faust.auth
+import uvloop
 
 from schemas.errors import ConfigurationError, Refused
 from schemas.security import client_options
@@ -232,6 +233,8 @@ def run(
         log.info("stopped", stage=stage.name, exit_code=code)
         return code
 
+    # By the policy, so that the loop of Faust's fetching thread is one of these, too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # Not asyncio.run(): at its end it waits for tasks of Faust's that do not end.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
