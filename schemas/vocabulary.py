@@ -6,7 +6,7 @@ A name here is the same name in topic, record, metric, panel and document.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 IncidentMilestone = Literal["call_arrival", "call_answered", "call_create", "incident_clear"]
 UnitMilestone = Literal[
@@ -73,7 +73,7 @@ Service = Literal["FIRE", "EMS", "POLICE", "MEDIATION", "OTHER"]
 FIRE_AND_EMS = frozenset({"FIRE", "EMS"})
 """The services whose units sections 3 to 5 of DEFINITIONS.md are about."""
 
-UNKNOWN = "UNKNOWN"
+UNKNOWN: Final = "UNKNOWN"
 """What stands for an attribute nobody stated."""
 
 HISTORY_ATTRIBUTES = ("type", "priority", "response_mode", "class")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Final
 
 from schemas.keys import incident_key, response_under
 from schemas.records import EncounterRecord, IncidentRecord, Measure, ResponseRecord
@@ -27,11 +28,11 @@ from streams.incidents.state import INCIDENT, Facts, Incident, Values
 Shared = tuple[Micros, Micros, str, bool]
 """See ``Incident.shared``."""
 
-_NO_MEASURES: dict[str, Measure] = {}
-_MERGED = IncidentState.MERGED.value
-_ENDED = IncidentState.ENDED.value
-_OPEN = IncidentState.OPEN.value
-_CLOSED_BY_RULE = IncidentState.CLOSED_BY_RULE.value
+_NO_MEASURES: Final[dict[str, Measure]] = {}
+_MERGED: Final = IncidentState.MERGED.value
+_ENDED: Final = IncidentState.ENDED.value
+_OPEN: Final = IncidentState.OPEN.value
+_CLOSED_BY_RULE: Final = IncidentState.CLOSED_BY_RULE.value
 
 
 class Emitted:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.agency import Agency, Rules
 from schemas.times import Micros
 
-_MOST = 4096
+_MOST: Final = 4096
 
 Limits = dict[str, int]
 """Interval to the whole seconds of the target that binds it; those that none binds are not there."""

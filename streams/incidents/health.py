@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas import records
 from schemas.times import Micros
 from schemas.vocabulary import DeadLetterReason
 from streams.incidents.layout import Layout
 
-_DEAD = "dead:"
+_DEAD: Final = "dead:"
 
 
 class Health:

@@ -8,6 +8,8 @@ exclusion.
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.records import Measure, Place
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import Standing
@@ -18,10 +20,10 @@ from streams.incidents.milestones import Response, View
 from streams.incidents.place import Placed, place_of
 from streams.incidents.state import INCIDENT, Facts
 
-_LATE = frozenset({"never_enroute", "no_arrival", "canceled"})
+_LATE: Final = frozenset({"never_enroute", "no_arrival", "canceled"})
 """Exclusions of what never ended, which may stand as breaches all the same."""
 
-_MEASURED = Standing.MEASURED.value
+_MEASURED: Final = Standing.MEASURED.value
 
 
 def _without(reason: str, end: Micros | None, closed: Micros | None) -> Measure:
@@ -165,7 +167,7 @@ def _start(interval: str, unit: Placed) -> Micros | None:
     return unit.response.times.get(_STARTS[interval])
 
 
-_STARTS = {
+_STARTS: Final = {
     "turnout": "dispatch",
     "travel": "enroute_to_scene",
     "commitment": "dispatch",

@@ -8,6 +8,7 @@ of an attribute. What grows a state returns about how many bytes it grew by.
 from __future__ import annotations
 
 from bisect import insort
+from typing import Final
 
 from schemas.times import Micros
 from schemas.vocabulary import HISTORY_ATTRIBUTES
@@ -20,13 +21,14 @@ from streams.incidents.state import (
     First,
     Incident,
     Package,
-    Press,
     Statement,
     Values,
+    flat,
+    paired,
 )
 
-_HISTORY = frozenset(HISTORY_ATTRIBUTES)
-_NOTHING: Values = {}
+_HISTORY: Final = frozenset(HISTORY_ATTRIBUTES)
+_NOTHING: Final[Values] = {}
 
 
 # Events
@@ -36,20 +38,18 @@ def join_press(facts: Facts, unit: str, name: str, occurred: Micros, recorded: M
     """Join a press: the ``KEPT`` earliest of a name are kept."""
     of_unit = facts.presses.get(unit)
     if of_unit is None:
-        facts.presses[unit] = {name: [(occurred, recorded)]}
+        facts.presses[unit] = {name: (occurred, recorded)}
         return 100 + 6 * len(unit)  # JSON may write a letter as six
     presses = of_unit.get(name)
     if presses is None:
-        of_unit[name] = [(occurred, recorded)]
+        of_unit[name] = (occurred, recorded)
         return 36
-    pressed: Press = (occurred, recorded)
-    if pressed in presses:
+    pressed, pairs = (occurred, recorded), paired(presses)
+    if pressed in pairs:
         return 0
-    insort(presses, pressed)
-    if len(presses) > KEPT:
-        presses.pop()
-        return 0
-    return 20
+    insort(pairs, pressed)
+    of_unit[name] = flat(pairs[:KEPT])
+    return 20 if len(pairs) <= KEPT else 0
 
 
 def join_correction(facts: Facts, unit: str, name: str, was: Micros, correction: Correction) -> int:
@@ -210,7 +210,7 @@ def join_facts(facts: Facts, other: Facts) -> None:
     """Join another incident's facts into these: what was said of both was said of one."""
     for unit, names in other.presses.items():
         for name, presses in names.items():
-            for occurred, recorded in presses:
+            for occurred, recorded in paired(presses):
                 join_press(facts, unit, name, occurred, recorded)
     for unit, corrected in other.corrections.items():
         for name, held in corrected.items():

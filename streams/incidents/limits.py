@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from schemas.times import SECOND, Micros, seconds_between
 from schemas.vocabulary import UNKNOWN
@@ -14,7 +15,7 @@ from streams.incidents.handbook import Book, Limits
 from streams.incidents.joining import stated_at, value_of
 from streams.incidents.state import INCIDENT, Change, Facts
 
-_BINDING = ("response_mode", "class", "priority")
+_BINDING: Final = ("response_mode", "class", "priority")
 
 
 class Limit:

@@ -5,17 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.times import DAY, Micros
-from streams.incidents.state import DESK, EARLIEST, INCIDENT, WITHDRAWN, Correction, Facts, Press
+from streams.incidents.state import (
+    DESK,
+    EARLIEST,
+    INCIDENT,
+    WITHDRAWN,
+    Correction,
+    Facts,
+    Presses,
+    flat,
+    paired,
+)
 
-SILENCE: Micros = DAY
+SILENCE: Final = DAY
 """An incident silent for so long (by recorded_at) is closed by rule."""
 
 _FIRST: Final = -(1 << 62)
 _LAST: Final = (1 << 62) - 1
 
-_UNIT_ORDER = ("dispatch", "enroute_to_scene", "staging", "on_scene", "at_patient", "enroute_to_hospital",
-               "arrived_at_hospital", "hospital_cleared", "unit_clear")  # fmt: skip
-_INCIDENT_ORDER = ("call_arrival", "call_answered", "call_create", "incident_clear")
+_UNIT_ORDER: Final = (
+    "dispatch", "enroute_to_scene", "staging", "on_scene", "at_patient", "enroute_to_hospital",
+    "arrived_at_hospital", "hospital_cleared", "unit_clear",
+)  # fmt: skip
+_INCIDENT_ORDER: Final = ("call_arrival", "call_answered", "call_create", "incident_clear")
 
 
 class Response:
@@ -31,7 +43,7 @@ class Response:
 
     __slots__ = ("began", "end", "ordinal", "own_end", "times", "unit")
 
-    def __init__(self, unit: str, ordinal: int, times: dict[str, Micros], clears: list[Press]) -> None:
+    def __init__(self, unit: str, ordinal: int, times: dict[str, Micros], clears: Presses) -> None:
         self.unit = unit
         self.ordinal = ordinal
         self.times = times
@@ -42,7 +54,7 @@ class Response:
         self.own_end = end is not None
         if clears:
             dispatch = times.get("dispatch", _FIRST)
-            for occurred, _ in clears:
+            for occurred in clears[::2]:
                 if occurred >= dispatch:
                     if end is None or occurred < end:
                         end = occurred
@@ -93,13 +105,13 @@ class View:
         return self.last_recorded + SILENCE
 
 
-def standing(presses: list[Press], corrections: dict[Micros, Correction]) -> list[Press]:
+def standing(presses: Presses, corrections: dict[Micros, Correction]) -> Presses:
     """The presses of one milestone that stand after its corrections, in order.
 
     Corrections act in the order of (recorded_at, event_id) on what was recorded up to then: each voids what
     stands at ``was`` (or the earliest that stands), and its new time is itself a press.
     """
-    stands = list(presses)
+    stands = paired(presses)
     for was, (recorded, _, time) in sorted(corrections.items(), key=lambda item: item[1]):
         known = [p for p in stands if p[1] <= recorded]
         if was == EARLIEST:
@@ -110,10 +122,10 @@ def standing(presses: list[Press], corrections: dict[Micros, Correction]) -> lis
         if time != WITHDRAWN and (time, recorded) not in stands:
             stands.append((time, recorded))
     stands.sort()
-    return stands
+    return flat(stands)
 
 
-def _presses(facts: Facts) -> dict[str, dict[str, list[Press]]]:
+def _presses(facts: Facts) -> dict[str, dict[str, Presses]]:
     """Unit to milestone to standing presses; names without any are left out."""
     if not facts.corrections:
         return facts.presses
@@ -121,7 +133,7 @@ def _presses(facts: Facts) -> dict[str, dict[str, list[Press]]]:
     for unit, corrected in facts.corrections.items():
         names = by_unit.setdefault(unit, {})
         for name, corrections in corrected.items():
-            stands = standing(names.get(name, []), corrections)
+            stands = standing(names.get(name, ()), corrections)
             if stands:
                 names[name] = stands
             else:
@@ -133,15 +145,15 @@ def view(facts: Facts) -> View:
     """What stands of these facts."""
     by_unit = _presses(facts)
     of_incident = by_unit.get(INCIDENT)
-    clears: list[Press] = [] if of_incident is None else of_incident.get("incident_clear", [])
+    clears: Presses = () if of_incident is None else of_incident.get("incident_clear", ())
     responses: list[Response] = []
     for unit in sorted(by_unit):
         if unit and unit != DESK and (names := by_unit[unit]):
             dispatches = names.get("dispatch")
-            if dispatches is None or len(dispatches) == 1:
+            if dispatches is None or len(dispatches) == 2:
                 responses.append(Response(unit, 1, _earliest(names), clears))
             else:
-                _split(responses, unit, names, [p[0] for p in dispatches], clears)
+                _split(responses, unit, names, dispatches[::2], clears)
     times = _earliest(of_incident) if of_incident else {}
     began = first_of(times)
     for response in responses:
@@ -151,10 +163,10 @@ def view(facts: Facts) -> View:
     return View(times, responses, began if began < _LAST else 0, ended, facts.last_recorded)
 
 
-def _earliest(names: dict[str, list[Press]]) -> dict[str, Micros]:
+def _earliest(names: dict[str, Presses]) -> dict[str, Micros]:
     if len(names) == 1:
-        return {name: presses[0][0] for name, presses in names.items()}
-    return {name: names[name][0][0] for name in sorted(names)}
+        return {name: presses[0] for name, presses in names.items()}
+    return {name: names[name][0] for name in sorted(names)}
 
 
 def first_of(times: dict[str, Micros]) -> Micros:
@@ -169,16 +181,15 @@ def first_of(times: dict[str, Micros]) -> Micros:
 def _split(
     responses: list[Response],
     unit: str,
-    names: dict[str, list[Press]],
-    dispatches: list[Micros],
-    clears: list[Press],
+    names: dict[str, Presses],
+    dispatches: tuple[Micros, ...],
+    clears: Presses,
 ) -> None:
     """The responses of a unit with several dispatches.
 
     One begins a new response if an end at or after the current one's lies before it.
     """
-    ends = [p[0] for name in ("unit_clear", "canceled_enroute") for p in names.get(name, ())]
-    ends.extend([p[0] for p in clears])
+    ends = [*names.get("unit_clear", ())[::2], *names.get("canceled_enroute", ())[::2], *clears[::2]]
     starts = [dispatches[0]]
     for dispatch in dispatches[1:]:
         if any(starts[-1] <= end < dispatch for end in ends):
@@ -188,17 +199,17 @@ def _split(
         high = starts[ordinal] if ordinal < len(starts) else _LAST
         times = {}
         for name in sorted(names):
-            for occurred, _ in names[name]:
+            for occurred in names[name][::2]:
                 if low <= occurred < high:
                     times[name] = occurred
                     break
         responses.append(Response(unit, ordinal, times, clears))
 
 
-def _incident_end(responses: list[Response], clears: list[Press]) -> Micros | None:
+def _incident_end(responses: list[Response], clears: Presses) -> Micros | None:
     """Its latest incident_clear if no dispatch is later, or, having a response, when all have ended."""
     if clears:
-        clear = clears[-1][0]
+        clear = clears[-2]
         for response in responses:
             if response.times.get("dispatch", _FIRST) > clear:
                 break

@@ -29,11 +29,11 @@ from streams.incidents.state import (
     First,
     Incident,
     Package,
-    Press,
+    Presses,
     Statement,
 )
 
-FORMAT = 2
+FORMAT = 3
 """Version of changelog values. A worker reads its own alone; another one needs ``watchroom rebuild``."""
 
 _HEADER = struct.Struct("<Bqq?")
@@ -42,7 +42,7 @@ _HEADER = struct.Struct("<Bqq?")
 class _Facts(msgspec.Struct, array_like=True):
     """The fields of ``Facts``, in the order in which they are written."""
 
-    presses: dict[str, dict[str, list[Press]]]
+    presses: dict[str, dict[str, Presses]]
     corrections: dict[str, dict[str, dict[Micros, Correction]]]
     attributes: dict[str, list[Statement]]
     first_type: dict[str, First]
@@ -239,7 +239,7 @@ def _makes_sense(facts: Facts) -> bool:
     modes = {s[3].get("response_mode", "") for statements in facts.attributes.values() for s in statements}
     return (
         modes <= {"", *MODES}
-        and all(presses for names in facts.presses.values() for presses in names.values())
+        and all(p and len(p) % 2 == 0 for names in facts.presses.values() for p in names.values())
         and all(name in values_of(facts, unit) for unit, names in facts.history.items() for name in names)
     )
 

@@ -5,7 +5,7 @@ Pure: the same batches give the same sends. Time comes in as clock records; each
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import astuple
 
@@ -29,11 +29,11 @@ from streams.incidents.store import Store
 from streams.incidents.writing import Writer
 from streams.stage import RecordBatch, Send
 
-_POSITION_KEY = b"position"
-_FUTURE = HOUR
+_POSITION_KEY: Final = b"position"
+_FUTURE: Final = HOUR
 """How far ahead of its append time an event may claim to be."""
 
-_STRETCH = 400
+_STRETCH: Final = 400
 """Events of a large batch after which what seems over is written: states of so many and what was made of them
 fit a processor's cache, and those of a whole fetch do not."""
 

@@ -5,6 +5,8 @@ And which units count for first due (DEFINITIONS.md, 3).
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.records import Place
 from schemas.times import Micros
 from schemas.vocabulary import FIRE_AND_EMS, UNKNOWN
@@ -13,7 +15,7 @@ from streams.incidents.joining import values_of
 from streams.incidents.milestones import Response
 from streams.incidents.state import Facts, Values
 
-_LATE: Micros = 1 << 62
+_LATE: Final = 1 << 62
 
 
 class Placed:

@@ -31,6 +31,12 @@ NEVER: Final = 1 << 62
 Press = tuple[Micros, Micros]
 """(occurred_at, recorded_at)"""
 
+Presses = tuple[Micros, ...]
+"""The presses of one milestone in order, laid flat: occurred_at and recorded_at in turn, most often of one.
+
+One object holds what a list of pairs would hold in three, which counts where there are millions.
+"""
+
 Values = dict[str, str]
 """Attributes by name; an empty value takes a statement back."""
 
@@ -47,13 +53,31 @@ Change = tuple[Micros, str]
 """(occurred_at, value)"""
 
 
+def paired(presses: Presses) -> list[Press]:
+    """Presses as pairs.
+
+    >>> paired((5, 6, 7, 8))
+    [(5, 6), (7, 8)]
+    """
+    return [(presses[place], presses[place + 1]) for place in range(0, len(presses), 2)]
+
+
+def flat(pairs: list[Press]) -> Presses:
+    """The other way round.
+
+    >>> flat([(5, 6), (7, 8)])
+    (5, 6, 7, 8)
+    """
+    return tuple([instant for pair in pairs for instant in pair])
+
+
 class Facts:
     """What the events of one incident said, and nothing derived: the joined part of the state.
 
     A plain class, whose fields compiled code reads directly; ``packing`` makes bytes of it.
 
     Attributes:
-        presses: unit to milestone to presses, in order.
+        presses: unit to milestone to its presses.
         corrections: unit to milestone to ``was`` to the correction that holds.
         attributes: unit to its statements; each name stands in the one that holds, the latest that said it.
         first_type: unit to what was stated first of its type, where it was stated more than once.
@@ -69,7 +93,7 @@ class Facts:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.presses: dict[str, dict[str, list[Press]]] = {}
+        self.presses: dict[str, dict[str, Presses]] = {}
         self.corrections: dict[str, dict[str, dict[Micros, Correction]]] = {}
         self.attributes: dict[str, list[Statement]] = {}
         self.first_type: dict[str, First] = {}

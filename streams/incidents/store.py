@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from streams.incidents import packing
 from streams.incidents.state import Incident
 from streams.stage import Pair
 
-_PREFIX = "i/"
+_PREFIX: Final = "i/"
 
 
 class Store:

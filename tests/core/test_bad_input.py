@@ -221,20 +221,21 @@ def forged(**changed: Any) -> str:
 
 
 FORGED = {
-    "no presses": forged(presses={"E1": {"dispatch": []}}),
+    "no presses": forged(presses={"E1": {"dispatch": ()}}),
+    "half a press": forged(presses={"E1": {"dispatch": (CALL, CALL, CALL)}}),
     "no statements": forged(attributes={"": []}),
     "empty statements": forged(attributes={"": [(1, 1, "x", {})]}),
     "a history of what was never stated": forged(history={"E1": {"class": [(1, "FIRE"), (2, "EMS")]}}),
-    "presses out of order": forged(presses={"E1": {"dispatch": [(CALL + 5, 1), (CALL, 1)]}}),
-    "instants beyond all calendars": forged(presses={"": {"call_create": [(2**62 - 1, 1)]}}),
-    "instants beyond 64 bits": forged(presses={"": {"call_create": [(2**63, 2**63)]}}),
-    "instants before all calendars": forged(presses={"": {"call_create": [(-(2**62), -(2**62))]}}),
+    "presses out of order": forged(presses={"E1": {"dispatch": (CALL + 5, 1, CALL, 1)}}),
+    "instants beyond all calendars": forged(presses={"": {"call_create": (2**62 - 1, 1)}}),
+    "instants beyond 64 bits": forged(presses={"": {"call_create": (2**63, 2**63)}}),
+    "instants before all calendars": forged(presses={"": {"call_create": (-(2**62), -(2**62))}}),
     "recorded beyond 64 bits": forged(last_recorded=2**63, last_occurred=2**63),
     "a mode nobody knows": forged(
-        presses={"E1": {"dispatch": [(CALL, CALL)]}},
+        presses={"E1": {"dispatch": (CALL, CALL)}},
         attributes={"E1": [(1, 1, "x", {"response_mode": "SLOWLY"})]},
     ),
-    "milestones nobody knows": forged(presses={"E1": {"lunch": [(CALL, CALL)]}, "": {"tea": [(CALL, CALL)]}}),
+    "milestones nobody knows": forged(presses={"E1": {"lunch": (CALL, CALL)}, "": {"tea": (CALL, CALL)}}),
     "corrections beyond 64 bits": forged(corrections={"E1": {"dispatch": {2**63: (1, "x", 2**63)}}}),
 }
 

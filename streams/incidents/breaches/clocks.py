@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.keys import breach_part
 from schemas.records import Measure, Place
@@ -23,7 +23,7 @@ from streams.incidents.milestones import SILENCE, view
 from streams.incidents.place import Placed
 from streams.incidents.state import INCIDENT, NEVER, Facts, Incident
 
-AMBER_MICROS = SECOND * 8 // 10
+AMBER_MICROS: Final = SECOND * 8 // 10
 """80 % of each second of a limit."""
 
 
@@ -157,7 +157,7 @@ def _merged(incident: Incident, holdings: dict[str, tuple[list[str], Facts]]) ->
 
 # Per response
 
-_RESPONSE_STARTS = {
+_RESPONSE_STARTS: Final = {
     "turnout": "dispatch",
     "travel": "enroute_to_scene",
     "commitment": "dispatch",

@@ -6,15 +6,17 @@ look, and what comes of that is the look's alone.
 
 from __future__ import annotations
 
+from typing import Final
+
 from schemas.times import SECOND, Micros
 from schemas.vocabulary import UNKNOWN
 from streams.incidents.breaches.clocks import AMBER_MICROS
 from streams.incidents.handbook import Book, Handbook
 from streams.incidents.joining import values_of
-from streams.incidents.state import INCIDENT, NEVER, Incident, Values
+from streams.incidents.state import INCIDENT, NEVER, Incident, Presses, Values
 
-_DUE = ("travel_first_due", "travel_als")
-_STARTED_BY = {
+_DUE: Final = ("travel_first_due", "travel_als")
+_STARTED_BY: Final = {
     "call_answering": "call_arrival",
     "call_taking": "call_arrival",
     "dispatching": "call_create",
@@ -35,7 +37,7 @@ def glance(incident: Incident, handbook: Handbook, clock: Micros) -> Micros | No
     call = its.get("call_create") or its.get("call_arrival")
     if call is None:
         return None
-    rules = handbook.at(call[0][0])
+    rules = handbook.at(call[0])
     if rules.staging_is_arrival or rules.response_clocks not in ((), ("turnout",)):
         return None
     for interval in rules.incident_clocks:
@@ -54,7 +56,7 @@ def glance(incident: Incident, handbook: Handbook, clock: Micros) -> Micros | No
 
 
 def _of_unit(
-    names: dict[str, list[tuple[Micros, Micros]]],
+    names: dict[str, Presses],
     own: Values,
     of_incident: Values,
     rules: Book,
@@ -62,7 +64,7 @@ def _of_unit(
 ) -> Micros | None:
     """The same of one unit, as if it counted for first due and carried advanced life support."""
     dispatch, enroute = names.get("dispatch"), names.get("enroute_to_scene")
-    if dispatch is not None and len(dispatch) > 1:
+    if dispatch is not None and len(dispatch) > 2:
         return None
     limits = rules.limits(
         own.get("response_mode") or of_incident.get("response_mode") or UNKNOWN,
@@ -76,19 +78,19 @@ def _of_unit(
         if limit is not None:
             until = enroute or ended
             if until is None:
-                again = dispatch[0][0] + limit * AMBER_MICROS
+                again = dispatch[0] + limit * AMBER_MICROS
                 if again <= clock:
                     return None
-            elif until[0][0] - dispatch[0][0] > limit * SECOND:
+            elif until[0] - dispatch[0] > limit * SECOND:
                 return None
     if enroute is not None:
         for interval in rules.incident_clocks:
             limit = limits.get(interval) if interval in _DUE else None
             if limit is not None:
-                amber_at = enroute[0][0] + limit * AMBER_MICROS
+                amber_at = enroute[0] + limit * AMBER_MICROS
                 until = names.get("on_scene") or ended
                 if until is not None:
-                    if until[0][0] >= amber_at:
+                    if until[0] >= amber_at:
                         return None
                 elif amber_at <= clock:
                     return None

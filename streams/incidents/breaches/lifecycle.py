@@ -7,6 +7,8 @@ amber that came to nothing) amber.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from schemas.records import Step
@@ -15,7 +17,7 @@ from schemas.vocabulary import BreachState, Withdrawal
 from streams.incidents.breaches.clocks import Level, Look, Reading
 from streams.incidents.breaches.held import Held
 
-STEPS_MAX = 16
+STEPS_MAX: Final = 16
 """Steps of a breach that are kept: the first, and the latest."""
 
 _AMBER, _RED = BreachState.AMBER.value, BreachState.RED.value

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from heapq import heappop, heappush
+from typing import Final
 
 from schemas.agency import Agency
 from schemas.keys import breach_id, breach_part, unpart
@@ -25,7 +26,7 @@ from streams.incidents.emit import Emitted
 from streams.incidents.handbook import Handbook
 from streams.incidents.state import INCIDENT, NEVER, Incident
 
-NOW: Micros = -NEVER
+NOW: Final = -NEVER
 """Look at the next clock: something was said."""
 
 

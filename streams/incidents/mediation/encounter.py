@@ -15,7 +15,7 @@ from streams.incidents.mediation.statements import NONE, PRESENT, has_desk, stan
 from streams.incidents.mediation.steps import ACCEPTED, Reached, ended_at
 from streams.incidents.milestones import Response, View
 from streams.incidents.place import Placed
-from streams.incidents.state import INCIDENT, Facts, Incident, Values
+from streams.incidents.state import INCIDENT, Facts, Incident, Values, paired
 
 _BY_PHONE = "resolved_by_phone"
 _WITHOUT = "cleared_without_outcome"
@@ -97,7 +97,7 @@ def _at_call(
     """What is judged by the criteria in force at call time."""
     call_at = seen.call_at
     if call_at is None and record.unlinked:
-        said = [presses[0][0] for presses in standing_steps(facts).values()]
+        said = [presses[0] for presses in standing_steps(facts).values()]
         call_at = min([*said, *(min(r.times.values()) for r in mine)], default=None)
     if call_at is None:
         record.flags.append(EncounterFlag.NO_CALL_TIME.value)
@@ -141,14 +141,15 @@ def _down_the_funnel(record: EncounterRecord, facts: Facts, mine: Sequence[Respo
     record.ended, record.ended_at = end is not None, end or 0
     last = says[3]["outcome"] if says is not None else ""
     phone = steps.get("phone_resolution")
-    if phone and (says is None or phone[-1] > says[:2]):
+    if phone and (says is None or phone[-2:] > says[:2]):
         last = _BY_PHONE
     if record.handled and record.ended:
         record.outcome = last or _WITHOUT
     elif last and not record.handled:
         record.flags.append(EncounterFlag.OUTCOME_UNHANDLED.value)
     record.police_requested = "police_requested" in steps or last == "police_requested"
-    record.referrals, record.follow_ups = len(steps.get("referral", ())), len(steps.get("follow_up", ()))
+    record.referrals = len(paired(steps.get("referral", ())))
+    record.follow_ups = len(paired(steps.get("follow_up", ())))
     _police(record, facts)
     _times(record, reached.arrived)
 

@@ -20,7 +20,7 @@ from streams.incidents.state import (
     WITHDRAWN,
     Correction,
     Facts,
-    Press,
+    Presses,
     Statement,
     Values,
 )
@@ -91,7 +91,7 @@ def has_desk(facts: Facts) -> bool:
     return DESK in facts.presses or DESK in facts.attributes or DESK in facts.corrections
 
 
-def standing_steps(facts: Facts) -> dict[str, list[Press]]:
+def standing_steps(facts: Facts) -> dict[str, Presses]:
     """The desk's steps that stand after corrections, in order of time; names without any are left out."""
     presses = facts.presses.get(DESK, {})
     corrections: dict[str, dict[Micros, Correction]] = facts.corrections.get(DESK, {})
@@ -99,7 +99,7 @@ def standing_steps(facts: Facts) -> dict[str, list[Press]]:
         return presses
     found = {}
     for name in sorted({*presses, *corrections}):
-        stands = standing(presses.get(name, []), corrections.get(name, {}))
+        stands = standing(presses.get(name, ()), corrections.get(name, {}))
         if stands:
             found[name] = stands
     return found

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from schemas.times import Micros
 from schemas.vocabulary import FunnelStep
 from streams.incidents.milestones import Response
-from streams.incidents.state import Press
+from streams.incidents.state import Presses
 
 _DECISIONS: dict[str, FunnelStep] = {
     "accepted": FunnelStep.WAITING,
@@ -50,7 +50,7 @@ class Reached:
 
     def __init__(
         self,
-        steps: dict[str, list[Press]],
+        steps: dict[str, Presses],
         responses: Sequence[Response],
         phone_by_outcome: Micros | None,
         *,
@@ -65,14 +65,12 @@ class Reached:
             over: whether the incident has ended or was closed by rule.
         """
         pressed = steps.get("phone_resolution")
-        self.phone = pressed[0][0] if pressed else phone_by_outcome
+        self.phone = pressed[0] if pressed else phone_by_outcome
         self.arrived = [r for r in responses if "on_scene" in r.times]
         self.step = self._step(steps, responses, over=over)
         self.implied = self._implied(steps, responses, pressed=bool(pressed))
 
-    def _step(
-        self, steps: dict[str, list[Press]], responses: Sequence[Response], *, over: bool
-    ) -> FunnelStep:
+    def _step(self, steps: dict[str, Presses], responses: Sequence[Response], *, over: bool) -> FunnelStep:
         if self.arrived:
             return FunnelStep.ON_SCENE
         if self.phone is not None:
@@ -81,7 +79,11 @@ class Reached:
             done = over or all(r.end is not None for r in responses)
             return FunnelStep.CANCELED if done else FunnelStep.UNDER_WAY
         decided = max(
-            ((*presses[-1], _RANK[name], name) for name, presses in steps.items() if name in _RANK),
+            (
+                (presses[-2], presses[-1], _RANK[name], name)
+                for name, presses in steps.items()
+                if name in _RANK
+            ),
             default=None,
         )
         if decided is None:
@@ -90,7 +92,7 @@ class Reached:
         return FunnelStep.WITHDRAWN if step is FunnelStep.WAITING and over else step
 
     def _implied(
-        self, steps: dict[str, list[Press]], responses: Sequence[Response], *, pressed: bool
+        self, steps: dict[str, Presses], responses: Sequence[Response], *, pressed: bool
     ) -> list[str]:
         found = []
         if self.step is not FunnelStep.NOT_OFFERED and "offered" not in steps:
