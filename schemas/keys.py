@@ -101,7 +101,8 @@ def breach_id(key: str) -> str:
     '2u8u3qa86bb8'
     """
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    number, name = int.from_bytes(digest), ""
+    number = int.from_bytes(digest) & _USED
+    name = ""
     for _ in range(6):
         name += _DIGITS[number & 1023]
         number >>= 10
@@ -112,6 +113,8 @@ _LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 """None that is taken for another when somebody reads it out."""
 _DIGITS: Final = [low + high for high in _LETTERS for low in _LETTERS]
 """Two at a time, the lower first."""
+_USED: Final = (1 << 60) - 1
+"""The bits that six of them take: few enough for compiled code to hold them in a register."""
 
 
 def clock_key(agency_id: str, source_partition: int) -> str:

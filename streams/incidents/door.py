@@ -5,7 +5,7 @@ What may not pass is refused with a reason, and an address goes no further.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from schemas.decoding import (
     AGENCY_ID,
@@ -32,6 +32,11 @@ from streams.incidents.joining import join_correction, join_press, join_statemen
 from streams.incidents.mediation import statements
 from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Facts
 
+_FAST: Final = fast
+_MILESTONE: Final = Milestone
+_CHANGE: Final = Change
+# Names of other modules that nearly all events ask for: compiled code finds a constant of its own at once.
+
 Said = tuple[Any, ...]
 """All fields of an event: to ask a struct for one costs compiled code as much as to ask for all of them."""
 
@@ -54,7 +59,7 @@ def decoded(value: bytes | None) -> Any:
     """``decode``, the way that nearly all go first: compiled, that takes no detour through Python."""
     if value is not None and value.isascii():
         try:
-            return fast(value)
+            return _FAST(value)
         except REFUSALS:
             pass
     return decode(value)
@@ -79,7 +84,7 @@ def judged(event: Any, said: Said, desk: Desk, latest: Micros) -> tuple[str, Mic
         raise Rejected(DeadLetterReason.TOO_LATE, f"more than {days} days before the agency's clock")
     kind = type(event)
     unit: str = INCIDENT
-    if kind is Milestone or kind is Change:
+    if kind is _MILESTONE or kind is _CHANGE:
         unit = said[UNIT_ID] or INCIDENT
     elif kind is Correction or kind is MediationCorrection:
         if event.time is not None and micros(event.time) > latest:
@@ -107,14 +112,14 @@ def join(
 ) -> int:
     """Join what an event says of a unit; returns about how many bytes the facts grew by, as all joins do."""
     kind = type(event)
-    if kind is Milestone:
+    if kind is _MILESTONE:
         return join_press(facts, unit, said[NAME], occurred, recorded)
     event_id: str = said[EVENT_ID]
     if kind is Correction:
         was = EARLIEST if event.was is None else micros(event.was)
         time = WITHDRAWN if event.time is None else micros(event.time)
         return join_correction(facts, unit, event.name, was, (recorded, event_id, time))
-    if kind is not Change and kind in statements.KINDS:
+    if kind is not _CHANGE and kind in statements.KINDS:
         return statements.join(facts, unit, event, occurred, recorded)
     values = _stated(event)
     if "address" in values:

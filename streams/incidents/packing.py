@@ -73,7 +73,6 @@ class _Incident(_Facts, array_like=True):
 
 
 _of_facts = attrgetter(*_Facts.__struct_fields__)
-_of_incident = attrgetter(*_Incident.__struct_fields__)
 
 
 def _written(value: Any) -> Any:
@@ -124,7 +123,7 @@ _decode_position = msgspec.msgpack.Decoder(Position).decode
 
 def pack(incident: Incident) -> bytes:
     """An incident's whole state as a changelog value."""
-    return _HEADER.pack(FORMAT, incident.due, incident.wake, incident.ended) + _encode(_of_incident(incident))
+    return _HEADER.pack(FORMAT, incident.due, incident.wake, incident.ended) + _encode(incident.fields())
 
 
 def header(value: bytes) -> tuple[Micros, bool]:

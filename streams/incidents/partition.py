@@ -33,6 +33,12 @@ _POSITION_KEY: Final = b"position"
 _FUTURE: Final = HOUR
 """How far ahead of its append time an event may claim to be."""
 
+_ASTUPLE: Final = astuple
+_CLOCK: Final = Clock
+_ABSORBED: Final = Absorbed
+_MERGE: Final = Merge
+# Names of other modules that each event asks for: compiled code finds a constant of its own at once.
+
 _STRETCH: Final = 400
 """Events of a large batch after which what seems over is written: states of so many and what was made of them
 fit a processor's cache, and those of a whole fetch do not."""
@@ -107,9 +113,9 @@ class Partition:
                 try:
                     event = decoded(value)
                     kind = type(event)
-                    if kind is Clock:
+                    if kind is _CLOCK:
                         self._clock_record(event, latest)
-                    elif kind is Absorbed:
+                    elif kind is _ABSORBED:
                         self._absorbed(event, offset)
                     else:
                         self._join(event, offset, latest)
@@ -210,7 +216,7 @@ class Partition:
         Raises:
             Rejected: the event cannot be accepted.
         """
-        said: Said = astuple(event)
+        said: Said = _ASTUPLE(event)
         desk = self._desks.get(said[AGENCY_ID])
         if desk is None:
             raise stranger(said[AGENCY_ID])
@@ -238,7 +244,7 @@ class Partition:
         if said[SIMULATED]:
             incident.simulated = True
         kind = type(event)
-        if kind is Merge:
+        if kind is _MERGE:
             self._forwarding.name(desk.agency.id, incident_id, event.merged_into or "")
         grown = join(incident, unit, event, said, occurred, recorded, self._place_key)
         if grown:

@@ -147,3 +147,13 @@ class Incident(Facts):
         self.shared: tuple[Micros, Micros, str, bool] = (0, 0, "", False)
         self.breaches: dict[str, Held] = {}
         self.wake: Micros = NEVER
+
+    def fields(self) -> tuple[object, ...]:
+        """All of it, in the order in which ``packing`` writes it."""
+        return (
+            self.presses, self.corrections, self.attributes, self.first_type, self.history,
+            self.last_occurred, self.last_recorded, self.simulated, self.changed,
+            self.agency_id, self.incident_id, self.absorbed, self.first_offset, self.last_offset, self.size,
+            self.sent_to, self.sent_digest, self.emitted, self.due, self.ended, self.shared, self.breaches,
+            self.wake,
+        )  # fmt: skip

@@ -43,8 +43,8 @@ Name = tuple[str, int, str]
 """(unit or ``INCIDENT``, ordinal, interval)"""
 
 
-class Reading(NamedTuple):
-    """One clock at an instant.
+class Reading:
+    """One clock at an instant. A plain class: compiled code makes and reads it without Python.
 
     Attributes:
         level: how far it is.
@@ -57,17 +57,36 @@ class Reading(NamedTuple):
         reason: why there is none, where somebody may have thought so.
     """
 
-    level: Level
-    place: Place
-    units: tuple[str, ...]
-    started: Micros = 0
-    limit: int = -1
-    amber_at: Micros = 0
-    deadline: Micros = 0
-    ended: Micros = 0
-    value: int = -1
-    standing: str = ""
-    reason: str = ""
+    __slots__ = (
+        "amber_at", "deadline", "ended", "level", "limit", "place", "reason", "standing", "started", "units",
+        "value",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        level: Level,
+        place: Place,
+        units: tuple[str, ...],
+        started: Micros = 0,
+        limit: int = -1,
+        amber_at: Micros = 0,
+        deadline: Micros = 0,
+        ended: Micros = 0,
+        value: int = -1,
+        standing: str = "",
+        reason: str = "",
+    ) -> None:
+        self.level = level
+        self.place = place
+        self.units = units
+        self.started = started
+        self.limit = limit
+        self.amber_at = amber_at
+        self.deadline = deadline
+        self.ended = ended
+        self.value = value
+        self.standing = standing
+        self.reason = reason
 
 
 class Look:
@@ -101,7 +120,7 @@ class Look:
         return not self.remembered or breach_part(unit, ordinal, interval) not in self.remembered
 
 
-class Made(NamedTuple):
+class Made:
     """An incident that was measured a moment ago, by a clock that had not closed it by rule.
 
     Attributes:
@@ -110,9 +129,17 @@ class Made(NamedTuple):
         responses: those of its responses by unit and ordinal, all of them, none where it was not over.
     """
 
-    case: Case
-    incident: Mapping[str, Measure] | None
-    responses: Mapping[tuple[str, int], Mapping[str, Measure]]
+    __slots__ = ("case", "incident", "responses")
+
+    def __init__(
+        self,
+        case: Case,
+        incident: Mapping[str, Measure] | None,
+        responses: Mapping[tuple[str, int], Mapping[str, Measure]],
+    ) -> None:
+        self.case = case
+        self.incident = incident
+        self.responses = responses
 
 
 def look(incident: Incident, handbook: Handbook, clock: Micros, made: Made | None = None) -> Look:

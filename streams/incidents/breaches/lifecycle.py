@@ -20,8 +20,10 @@ from streams.incidents.breaches.held import Held
 STEPS_MAX: Final = 16
 """Steps of a breach that are kept: the first, and the latest."""
 
-_AMBER, _RED = BreachState.AMBER.value, BreachState.RED.value
-_CLOSED, _WITHDRAWN = BreachState.CLOSED.value, BreachState.WITHDRAWN.value
+_AMBER: Final = BreachState.AMBER.value
+_RED: Final = BreachState.RED.value
+_CLOSED: Final = BreachState.CLOSED.value
+_WITHDRAWN: Final = BreachState.WITHDRAWN.value
 
 
 def advance(known: Held | None, read: Reading | None, seen: Look, revision: tuple[int, int]) -> Held | None:
