@@ -32,6 +32,7 @@ class Desk:
         told: the clock last written to the result topics.
         watch: its running clocks here.
         handbook: its rules, as the core asks them.
+        source: the source that an event named last, of those the agency lists.
         touched: incident's id to what was touched of it since its records were last written.
     """
 
@@ -42,8 +43,10 @@ class Desk:
         "clock",
         "clocks",
         "handbook",
+        "id",
         "keep",
         "oldest",
+        "source",
         "sources",
         "told",
         "touched",
@@ -52,9 +55,11 @@ class Desk:
 
     def __init__(self, agency: Agency, keep: Micros) -> None:
         self.agency = agency
+        self.id: str = agency.id
         self.keep = keep
         self.handbook = Handbook(agency)
         self.sources = agency.source_ids
+        self.source = ""
         self.clocks: dict[str, Micros] = {}
         self.clock: Micros | None = None
         self.oldest: Micros = -NEVER

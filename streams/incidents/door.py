@@ -74,9 +74,11 @@ def judged(event: Any, said: Said, desk: Desk, latest: Micros) -> tuple[str, Mic
     occurred = micros(said[OCCURRED_AT])
     stamp = said[RECORDED_AT]
     recorded = occurred if stamp is None else micros(stamp)
-    source = said[SOURCE_ID]
-    if source is not None and source not in desk.sources:
-        raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{said[AGENCY_ID]} lists no source {source!r}")
+    source: str | None = said[SOURCE_ID]
+    if source is not None and source != desk.source:
+        if source not in desk.sources:
+            raise Rejected(DeadLetterReason.UNKNOWN_SOURCE, f"{said[AGENCY_ID]} lists no source {source!r}")
+        desk.source = source
     if recorded > latest or occurred > latest:
         raise Rejected(DeadLetterReason.IN_THE_FUTURE, "more than an hour ahead of when it was appended")
     if occurred < desk.oldest:

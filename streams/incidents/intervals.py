@@ -24,6 +24,8 @@ _LATE: Final = frozenset({"never_enroute", "no_arrival", "canceled"})
 """Exclusions of what never ended, which may stand as breaches all the same."""
 
 _MEASURED: Final = Standing.MEASURED.value
+_MEASURE: Final = Measure
+"""The class as a constant of this module, which compiled code finds at once; most of what is made is one."""
 
 
 def _without(reason: str, end: Micros | None, closed: Micros | None) -> Measure:
@@ -33,16 +35,16 @@ def _without(reason: str, end: Micros | None, closed: Micros | None) -> Measure:
     incident, else open.
     """
     if end is not None:
-        return Measure(-1, reason, end)
+        return _MEASURE(-1, reason, end)
     if closed is not None:
-        return Measure(-1, "never_closed", closed)
-    return Measure()
+        return _MEASURE(-1, "never_closed", closed)
+    return _MEASURE()
 
 
 def _span(start: Micros, end: Micros, too_long_s: int) -> Measure:
     """A measured span, or ``too_long``."""
     value = (end - start) // SECOND
-    return Measure(-1, "too_long", end) if value > too_long_s else Measure(value, "", end)
+    return _MEASURE(-1, "too_long", end) if value > too_long_s else _MEASURE(value, "", end)
 
 
 # Per response
@@ -62,11 +64,11 @@ def turnout(
     if enroute is None:
         return _without("never_enroute" if arrival is None else "enroute_missing", end, closed)
     if enroute < dispatch:
-        return Measure(-1, "enroute_before_dispatch", enroute)
+        return _MEASURE(-1, "enroute_before_dispatch", enroute)
     if arrival is not None and enroute > arrival:
-        return Measure(-1, "enroute_after_arrival", enroute)
+        return _MEASURE(-1, "enroute_after_arrival", enroute)
     if enroute - dispatch < SECOND:
-        return Measure(-1, "turnout_zero", enroute)
+        return _MEASURE(-1, "turnout_zero", enroute)
     return _span(dispatch, enroute, too_long_s)
 
 
@@ -84,9 +86,9 @@ def travel(unit: Placed, end: Micros | None, closed: Micros | None, too_long_s: 
     if enroute is None:
         return _without("enroute_missing", end, closed)
     if arrival < enroute:
-        return Measure(-1, "arrival_before_enroute", arrival)
+        return _MEASURE(-1, "arrival_before_enroute", arrival)
     if arrival - enroute < SECOND:
-        return Measure(-1, "travel_zero", arrival)
+        return _MEASURE(-1, "travel_zero", arrival)
     return _span(enroute, arrival, too_long_s)
 
 
@@ -108,7 +110,7 @@ def _to_own_end(
             return _without("unit_clear_missing", end, closed)
         leaving = end
     if leaving < start:
-        return Measure(-1, before, leaving)
+        return _MEASURE(-1, before, leaving)
     return _span(start, leaving, too_long_s)
 
 
@@ -296,7 +298,7 @@ def _between(
         end, closed = case.seen.ended, case.closed
         return _without(no_end, end, closed) if no_end else case.due.missing(end, closed)
     if until < start:
-        return Measure(-1, before, until)
+        return _MEASURE(-1, before, until)
     return _span(start, until, case.rules.too_long_s)
 
 

@@ -52,6 +52,7 @@ class Partition:
         self._layout = layout
         self._place_key = layout.place_key  # asked with each event, and a named tuple is slow to ask
         self._desks = {agency_id: Desk(agency, layout.keep) for agency_id, agency in agencies.items()}
+        self._desk: Desk | None = None  # that of the event before: most follow one of the same agency
         self._next = 0
         self._told_next = -1
         self._store = Store()
@@ -217,9 +218,12 @@ class Partition:
             Rejected: the event cannot be accepted.
         """
         said: Said = _ASTUPLE(event)
-        desk = self._desks.get(said[AGENCY_ID])
-        if desk is None:
-            raise stranger(said[AGENCY_ID])
+        agency_id: str = said[AGENCY_ID]
+        desk = self._desk
+        if desk is None or desk.id != agency_id:
+            desk = self._desk = self._desks.get(agency_id)
+            if desk is None:
+                raise stranger(agency_id)
         unit, occurred, recorded = judged(event, said, desk, latest)
         incident_id: str = said[INCIDENT_ID]
         known = desk.touched.get(incident_id)
