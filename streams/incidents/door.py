@@ -32,10 +32,10 @@ from streams.incidents.joining import join_correction, join_press, join_statemen
 from streams.incidents.mediation import statements
 from streams.incidents.state import EARLIEST, INCIDENT, WITHDRAWN, Facts
 
+# What nearly all events ask for, as constants of this module: compiled code finds those at once.
 _FAST: Final = fast
 _MILESTONE: Final = Milestone
 _CHANGE: Final = Change
-# Names of other modules that nearly all events ask for: compiled code finds a constant of its own at once.
 
 Said = tuple[Any, ...]
 """All fields of an event: to ask a struct for one costs compiled code as much as to ask for all of them."""

@@ -25,7 +25,7 @@ _LATE: Final = frozenset({"never_enroute", "no_arrival", "canceled"})
 
 _MEASURED: Final = Standing.MEASURED.value
 _MEASURE: Final = Measure
-"""The class as a constant of this module, which compiled code finds at once; most of what is made is one."""
+"""As a constant of this module, which compiled code finds at once: most of what is made is one."""
 
 
 def _without(reason: str, end: Micros | None, closed: Micros | None) -> Measure:

@@ -33,11 +33,11 @@ _POSITION_KEY: Final = b"position"
 _FUTURE: Final = HOUR
 """How far ahead of its append time an event may claim to be."""
 
+# What each event asks for, as constants of this module: compiled code finds those at once.
 _ASTUPLE: Final = astuple
 _CLOCK: Final = Clock
 _ABSORBED: Final = Absorbed
 _MERGE: Final = Merge
-# Names of other modules that each event asks for: compiled code finds a constant of its own at once.
 
 _STRETCH: Final = 400
 """Events of a large batch after which what seems over is written: states of so many and what was made of them

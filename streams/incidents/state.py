@@ -32,9 +32,10 @@ Press = tuple[Micros, Micros]
 """(occurred_at, recorded_at)"""
 
 Presses = tuple[Micros, ...]
-"""The presses of one milestone in order, laid flat: occurred_at and recorded_at in turn, most often of one.
+"""The presses of one milestone in order, laid flat: occurred_at and recorded_at in turn.
 
-One object holds what a list of pairs would hold in three, which counts where there are millions.
+``[0]`` is when the earliest occurred, ``[::2]`` when each did. Most often there is one, and one object holds
+what a list of pairs would hold in three.
 """
 
 Values = dict[str, str]
