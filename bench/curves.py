@@ -13,6 +13,7 @@ from bench import city, measure, recovery
 from bench.setting import Bench
 from schemas import topics
 from schemas.settings import Settings, load_settings
+from schemas.times import DAY
 from watchroom.broker import Broker
 
 OPEN = (1_000, 10_000, 100_000)
@@ -71,11 +72,15 @@ def _length(bench: Bench) -> Curve:
 
 
 def _open(bench: Bench) -> Curve:
-    """So many calls left open, then a city's days joined beside them."""
+    """So many calls left open, then a city's days joined beside them.
+
+    They were recorded after those days: else the rule would close them meanwhile, which is work of its own
+    and none of the events'.
+    """
     curve = []
     for number, count in enumerate(OPEN):
         with _kafka(bench, f"open-{count}") as settings:
-            recovery.write_open(settings.broker, count)
+            recovery.write_open(settings.broker, count, late=2 * _days(bench.events) * DAY)
             measure.backlog(settings, "incidents", 1, [topics.EVENTS], bench.folder / f"fill-{count}.log")
             city.write(settings.broker, city.plan(PER_DAY, _days(bench.events), seed=2 + number))
             ran = measure.backlog(

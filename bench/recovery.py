@@ -7,14 +7,20 @@ import msgspec
 from bench import city, measure
 from bench.setting import Bench
 from schemas import topics
-from schemas.times import SECOND, moment
+from schemas.times import SECOND, Micros, moment
 from sources.bulk import BulkWriter
 
 OPEN = 100_000
 
 
-def write_open(broker: str, count: int) -> int:
-    """Calls that have a unit on the scene and no end; returns how many events."""
+def write_open(broker: str, count: int, late: Micros = 0) -> int:
+    """Calls that have a unit on the scene and no end; returns how many events.
+
+    Args:
+        broker: where to.
+        count: how many calls.
+        late: how long after they occurred their events say that they were recorded.
+    """
     encode = msgspec.json.encode
     with BulkWriter(broker) as writer:
         for number in range(count):
@@ -32,6 +38,7 @@ def write_open(broker: str, count: int) -> int:
                 event: dict[str, object] = {
                     "kind": "milestone", "event_id": f"o{number}.{step}", **base,
                     "occurred_at": moment(at + step * 30 * SECOND), "name": name,
+                    "recorded_at": moment(at + step * 30 * SECOND + late),
                 }  # fmt: skip
                 if step > 1:
                     event["unit_id"] = f"E{number % 997}"
