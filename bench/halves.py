@@ -18,16 +18,15 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.offline import join
 from schemas.agency import Agency, load_agency
 from sources.mediation_city.calls import CAD, DESK
 from sources.mediation_city.city import Item, Plan, stream
 from sources.writer import clock_record
 from streams.incidents.layout import Layout
 from streams.incidents.partition import Partition
-from streams.stage import RecordBatch
 
 _AGENCY = Path(__file__).resolve().parent.parent / "deploy" / "agencies" / "dayton-sim.toml"
-_APPEND_MS = 4_102_444_800_000
 _BATCH = 4_000
 
 
@@ -66,13 +65,7 @@ def _cost_us(way: Way) -> float:
     layout = Layout("events", "responses", "incidents", "breaches", "log", "health", "dead", 1, 1)
     logic = Partition(0, layout, {way.agency.id: way.agency})
     begun = time.process_time()
-    for begin in range(0, len(way.values), _BATCH):
-        batch = RecordBatch("events", 0, begin)
-        batch.values = list(way.values[begin : begin + _BATCH])
-        batch.end = begin + len(batch.values)
-        batch.offsets, batch.stamps = range(begin, batch.end), [(len(batch.values), _APPEND_MS)]
-        logic.apply(batch)
-        logic.told()
+    join(logic, way.values, _BATCH)
     return 1e6 * (time.process_time() - begun) / len(way.values)
 
 

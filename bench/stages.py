@@ -12,7 +12,7 @@ from bench.setting import Bench
 from schemas import topics
 from streams import compiled
 
-_WRITTEN = "as it is written"
+WRITTEN = "as it is written"
 
 
 def _row(name: str, values: list[float], unit: str) -> str:
@@ -20,10 +20,10 @@ def _row(name: str, values: list[float], unit: str) -> str:
     return f"{name:<58}{low:>12,.0f}{middle:>12,.0f}{high:>12,.0f}  {unit}".rstrip()
 
 
-def _cores() -> list[str]:
+def cores() -> list[str]:
     """Stage one's core as it is written, and compiled where ``make fast`` has been said."""
     there = compiled.compiled(Path(compiled.__file__).parent / "incidents")
-    return [_WRITTEN, "compiled"] if there is not None else [_WRITTEN]
+    return [WRITTEN, "compiled"] if there is not None else [WRITTEN]
 
 
 def run(bench: Bench) -> None:
@@ -36,7 +36,7 @@ def run(bench: Bench) -> None:
         f" clocks to each of {settings.partitions} partitions"
     )
     raw: list[float] = []
-    one: dict[str, list[measure.Run]] = {core: [] for core in _cores()}
+    one: dict[str, list[measure.Run]] = {core: [] for core in cores()}
     two: list[measure.Rebuilt] = []
     limits: dict[str, list[float]] = {core: [] for core in one}
     generation = 0
@@ -45,7 +45,7 @@ def run(bench: Bench) -> None:
         for core, runs in one.items():
             generation += 1
             measure.prepare(settings, generation)
-            os.environ[compiled.VARIABLE] = "0" if core == _WRITTEN else ""
+            os.environ[compiled.VARIABLE] = "0" if core == WRITTEN else ""
             log = bench.folder / f"incidents-{generation}.log"
             runs.append(measure.backlog(settings, "incidents", generation, [topics.EVENTS], log))
             limits[core].append(raw[-1])
