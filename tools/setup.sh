@@ -98,8 +98,8 @@ fi
 # ------------------------------------------------------------------------------------ the packages
 
 case $what in
-    run) target=. size=50 said="Watchroom and what it needs to run (a Java runtime among it)" ;;
-    dev) target='.[dev]' size=80 said="Watchroom, what it needs to run, and the tools to test it" ;;
+    run) target=. size=70 said="Watchroom and what it needs to run (a Java runtime among it)" ;;
+    dev) target='.[dev]' size=150 said="Watchroom, what it needs to run, and the tools to test it" ;;
     *) die "tools/setup.sh knows 'run' and 'dev', not '$what'." ;;
 esac
 
