@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.core", description=__doc__, formatter_class=form)
     parser.add_argument("--events", type=int, default=80_000, help="of one partition, about (80000)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
-    parser.add_argument("--instructions", action="store_true", help="count them with valgrind (a minute)")
+    parser.add_argument("--instructions", action="store_true", help="count them with valgrind (some minutes)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="watchroom-core-") as folder:
         log = Path(folder) / "log.msgpack"
