@@ -12,7 +12,7 @@ import base64
 import hashlib
 import struct
 from operator import attrgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -29,8 +29,11 @@ from streams.incidents.state import (
     First,
     Incident,
     Package,
+    Press,
     Presses,
     Statement,
+    flat,
+    paired,
 )
 
 FORMAT = 3
@@ -38,11 +41,18 @@ FORMAT = 3
 
 _HEADER = struct.Struct("<Bqq?")
 
+_AsWritten = TypeVar("_AsWritten")
+"""The presses of a milestone, as they are written."""
 
-class _Facts(msgspec.Struct, array_like=True):
-    """The fields of ``Facts``, in the order in which they are written."""
 
-    presses: dict[str, dict[str, Presses]]
+class _Facts(msgspec.Struct, Generic[_AsWritten], array_like=True):
+    """The fields of ``Facts``, in the order in which they are written.
+
+    Of a merged incident each press is a pair: ``incident.events`` keeps what was ever sent, and a rebuild
+    reads it, so that this layout must never change. A state's own lie flat.
+    """
+
+    presses: dict[str, dict[str, _AsWritten]]
     corrections: dict[str, dict[str, dict[Micros, Correction]]]
     attributes: dict[str, list[Statement]]
     first_type: dict[str, First]
@@ -53,7 +63,7 @@ class _Facts(msgspec.Struct, array_like=True):
     changed: bool
 
 
-class _Incident(_Facts, array_like=True):
+class _Incident(_Facts[Presses], array_like=True):
     """The same of an ``Incident``."""
 
     agency_id: str
@@ -78,20 +88,27 @@ _of_facts = attrgetter(*_Facts.__struct_fields__)
 def _written(value: Any) -> Any:
     """What msgspec does not know, as what it does; it wants ``NotImplementedError`` of anything else."""
     if isinstance(value, Facts):
-        return _of_facts(value)
+        pairs = {
+            unit: {name: paired(presses) for name, presses in names.items()}
+            for unit, names in value.presses.items()
+        }
+        return pairs, *_of_facts(value)[1:]
     raise NotImplementedError(f"{type(value).__name__} has no place in a state")
 
 
 def _read(asked: type, value: Any) -> Any:
     """The other way round."""
     if asked is Facts:
-        facts = Facts()
-        _fill(facts, msgspec.convert(value, _Facts, dec_hook=_read))
+        facts, wire = Facts(), msgspec.convert(value, _Facts[list[Press]])
+        _fill(facts, wire)
+        facts.presses = {
+            unit: {name: flat(pairs) for name, pairs in names.items()} for unit, names in wire.presses.items()
+        }
         return facts
     raise NotImplementedError(f"{asked.__name__} has no place in a state")
 
 
-def _fill(facts: Facts, wire: _Facts) -> None:
+def _fill(facts: Facts, wire: _Facts[Any]) -> None:
     for name in wire.__struct_fields__:
         setattr(facts, name, getattr(wire, name))
 
@@ -201,7 +218,7 @@ def _in_order(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_in_order(held) for held in value]
     if isinstance(value, Facts):
-        return _in_order(_of_facts(value))
+        return _in_order(_written(value))
     return value
 
 
@@ -238,7 +255,7 @@ def _makes_sense(facts: Facts) -> bool:
     modes = {s[3].get("response_mode", "") for statements in facts.attributes.values() for s in statements}
     return (
         modes <= {"", *MODES}
-        and all(p and len(p) % 2 == 0 for names in facts.presses.values() for p in names.values())
+        and all(presses for names in facts.presses.values() for presses in names.values())
         and all(name in values_of(facts, unit) for unit, names in facts.history.items() for name in names)
     )
 

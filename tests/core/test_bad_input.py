@@ -222,7 +222,6 @@ def forged(**changed: Any) -> str:
 
 FORGED = {
     "no presses": forged(presses={"E1": {"dispatch": ()}}),
-    "half a press": forged(presses={"E1": {"dispatch": (CALL, CALL, CALL)}}),
     "no statements": forged(attributes={"": []}),
     "empty statements": forged(attributes={"": [(1, 1, "x", {})]}),
     "a history of what was never stated": forged(history={"E1": {"class": [(1, "FIRE"), (2, "EMS")]}}),
@@ -269,7 +268,7 @@ VALID = [
         clock(CALL + HOUR),
         *unit("E2", 3, staging=5),
     )
-] + [body(**ABSORBED, state=forged(presses={"E1": {"dispatch": [(CALL, CALL)]}}))]
+] + [body(**ABSORBED, state=forged(presses={"E1": {"dispatch": (CALL, CALL)}}))]
 
 
 @st.composite

@@ -152,6 +152,30 @@ def test_the_same_facts_are_the_same_bytes(data: st.DataObject, events: Events) 
     assert pack_package(unpack_package(sent[0])) == sent[0]
 
 
+SENT_BY_FORMAT_2 = (
+    "gaFTkpGhU5mCoIGrY2FsbF9jcmVhdGWRks8ABUTvunpBAM8ABUTvunpBAKJFMYGoZGlzcGF0Y2iSks8ABUTvvh0KQM8ABUTvvixMgJLP"
+    "AAVE78QS60DPAAVE78QiLYCBokUxgahkaXNwYXRjaIHPAAVE774dCkCTzwAFRO/GZgMAoXnPAAVE7761oMCBokUxkZTPAAVE774dCkDP"
+    "AAVE774dCkCheIGlY2xhc3OkRklSRYCAzwAFRO/GZgMAzwAFRO/GZgMAwsI="
+)
+"""What a merged incident sent before the changelog's format 3: the log keeps it, and a rebuild reads it."""
+
+
+def test_what_a_merged_incident_ever_sent_is_still_read() -> None:
+    """The presses of it, and that a worker of today would send the same text."""
+    package = unpack_package(SENT_BY_FORMAT_2)
+
+    path, facts = package["S"]
+    assert path == ["S"]
+    assert facts.presses == {
+        "": {"call_create": (1483171300000000, 1483171300000000)},
+        "E1": {"dispatch": (1483171361000000, 1483171362000000, 1483171461000000, 1483171462000000)},
+    }
+    assert facts.corrections["E1"]["dispatch"] == {
+        1483171361000000: (1483171500000000, "y", 1483171371000000)
+    }
+    assert pack_package(package) == SENT_BY_FORMAT_2
+
+
 def test_a_merge_that_was_seen_and_lost_leaves_nothing_behind() -> None:
     """A batch that merged A into B was aborted, and its absorbed state read all the same.
 
