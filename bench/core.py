@@ -31,6 +31,7 @@ from schemas.events import ClockEvent, to_json
 from schemas.keys import partition_of
 from schemas.times import HOUR, moment
 from streams import compiled
+from streams.app import GC_THRESHOLDS
 
 _COLLECTED = re.compile(r"Collected : (\d+)")
 
@@ -49,7 +50,7 @@ def _values(count: int) -> Iterator[bytes]:
 
 def _child(core: str, log: Path, count: int, before: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, compiled.VARIABLE: "0" if core == WRITTEN else ""}
-    command = [*before, sys.executable, "-m", "bench.offline", str(log), str(count)]
+    command = [*before, sys.executable, "-m", "bench.offline", str(log), str(count), *map(str, GC_THRESHOLDS)]
     done = subprocess.run(command, env=environment, check=False, text=True, capture_output=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")

@@ -1,7 +1,9 @@
 """Stage one's core, fed without Kafka; imports nothing that it does not need.
 
 Example:
-  python -m bench.offline LOG COUNT     # LOG as bench.core writes it; COUNT 0: all of it
+  python -m bench.offline LOG COUNT 10000 20 50
+
+LOG as ``bench.core`` writes it, COUNT of its events (0: all), and the garbage collector's thresholds.
 """
 
 from __future__ import annotations
@@ -28,9 +30,6 @@ PARTITIONS = 4
 _BATCH = 4_600
 """Events that a fetch of one partition brings."""
 
-_GC_THRESHOLDS = (10_000, 20, 50)
-"""Those of ``streams.app``, which brings Faust along."""
-
 
 def join(logic: Partition, values: Sequence[bytes], size: int, told_every: int = 1) -> None:
     """Join a log from its beginning.
@@ -54,8 +53,8 @@ def join(logic: Partition, values: Sequence[bytes], size: int, told_every: int =
 
 def main() -> None:
     """Join the beginning of a log; prints the processor microseconds an event."""
-    log, count = sys.argv[1:]
-    gc.set_threshold(*_GC_THRESHOLDS)
+    log, count, *thresholds = sys.argv[1:]
+    gc.set_threshold(*map(int, thresholds))
     values = msgspec.msgpack.decode(Path(log).read_bytes(), type=list[bytes])[: int(count) or None]
     agency = load_agency(AGENCY)
     layout = Layout("events", "responses", "incidents", "breaches", "log", "health", "dead", PARTITIONS, 1)

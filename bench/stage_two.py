@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from bench import load
+from bench.offline import AGENCY, APPEND_MS, PARTITIONS
 from schemas.agency import load_agency
 from schemas.events import ClockEvent, to_json
 from schemas.keys import partition_of
@@ -29,10 +30,7 @@ from streams.incidents.layout import Layout as IncidentsLayout
 from streams.incidents.partition import Partition as IncidentsPartition
 from streams.stage import Pair, RecordBatch
 
-_AGENCY = Path(__file__).resolve().parent.parent / "deploy" / "agencies" / "sffd.toml"
-_PARTITIONS = 4
 _RESPONSES, _INCIDENTS = "responses", "incidents"
-_APPEND_MS = 4_102_444_800_000
 
 Sent = tuple[str, list[Pair]]
 """What stage one sent at one go to a result topic."""
@@ -40,19 +38,19 @@ Sent = tuple[str, list[Pair]]
 
 def _records(events: int, size: int, step: Micros) -> Iterator[Sent]:
     """What stage one writes when it reads batches of ``size`` events, with clocks at every ``step``."""
-    agencies = {load.AGENCY: load_agency(_AGENCY)}
+    agencies = {load.AGENCY: load_agency(AGENCY)}
     layout = IncidentsLayout(
-        "events", _RESPONSES, _INCIDENTS, "breaches", "log", "health", "dead", _PARTITIONS, 1
+        "events", _RESPONSES, _INCIDENTS, "breaches", "log", "health", "dead", PARTITIONS, 1
     )
-    logics = [IncidentsPartition(p, layout, agencies) for p in range(_PARTITIONS)]
+    logics = [IncidentsPartition(p, layout, agencies) for p in range(PARTITIONS)]
     waiting: list[list[bytes | None]] = [[] for _ in logics]
-    offsets = [0] * _PARTITIONS
+    offsets = [0] * PARTITIONS
 
     def flush(partition: int) -> Iterator[Sent]:
         values, waiting[partition] = waiting[partition], []
         batch = RecordBatch("events", partition, offsets[partition])
         batch.values, batch.end = values, batch.begin + len(values)
-        batch.offsets, batch.stamps = range(batch.begin, batch.end), [(len(values), _APPEND_MS)]
+        batch.offsets, batch.stamps = range(batch.begin, batch.end), [(len(values), APPEND_MS)]
         offsets[partition] = batch.end
         for send in logics[partition].apply(batch):
             if send.topic in (_RESPONSES, _INCIDENTS):
@@ -65,7 +63,7 @@ def _records(events: int, size: int, step: Micros) -> Iterator[Sent]:
 
     def clock(at: Micros) -> Iterator[Sent]:
         said = to_json(ClockEvent(agency_id=load.AGENCY, source_id=load.SOURCE, time=moment(at)))
-        for partition in range(_PARTITIONS):
+        for partition in range(PARTITIONS):
             yield from put(partition, said)
 
     reached: int | None = None
@@ -73,9 +71,9 @@ def _records(events: int, size: int, step: Micros) -> Iterator[Sent]:
         if reached is not None and due // step > reached:
             yield from clock(due // step * step)
         reached = due // step
-        yield from put(partition_of(key, _PARTITIONS), value)
+        yield from put(partition_of(key, PARTITIONS), value)
     yield from clock((reached or 0) * step + 2 * DAY)
-    for partition in range(_PARTITIONS):
+    for partition in range(PARTITIONS):
         yield from flush(partition)
 
 
@@ -107,7 +105,7 @@ def _memory(what: str) -> float:
 
 def _logic() -> Partition:
     layout = Layout(_RESPONSES, _INCIDENTS, "figures", "history", "units", "health", 1)
-    return Partition(0, layout, {load.AGENCY: load_agency(_AGENCY)})
+    return Partition(0, layout, {load.AGENCY: load_agency(AGENCY)})
 
 
 def _rebuild(path: Path) -> None:
@@ -143,7 +141,7 @@ def _feed(path: Path, name: str, every: int) -> None:
         batch = RecordBatch(topic, 0, offsets[topic])
         batch.keys, batch.values = [key for key, _ in pairs], [value for _, value in pairs]
         batch.end = offsets[topic] = batch.begin + len(pairs)
-        batch.stamps = [(len(pairs), _APPEND_MS)]
+        batch.stamps = [(len(pairs), APPEND_MS)]
         now = time.process_time()
         told += sum(len(send.pairs) for send in logic.apply(batch))
         while rest := logic.rest():
