@@ -61,7 +61,7 @@ check: .venv/.ready-dev ## Format, lint, types and the laws of imports
 	@$(BIN)/lint-imports >.venv/imports.log 2>&1 || { cat .venv/imports.log; exit 1; }
 
 .PHONY: fast
-fast: .venv/.ready-dev ## Compile the core of stage one (needs gcc and Python's headers)
+fast: .venv/.ready-dev ## Compile the core of both stages (needs gcc and Python's headers)
 	@$(BIN)/python -m tools.compile_core $(ARGS)
 
 .PHONY: bench
@@ -88,5 +88,5 @@ pins: ## Resolve constraints.txt afresh (needs Python 3.11, 3.12 and 3.13)
 
 .PHONY: clean
 clean: ## Remove all that this Makefile made; records and settings stay
-	@rm -rf .venv .venv-bench build dist streams/incidents/_compiled .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-bench build dist streams/_compiled .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -453,7 +453,8 @@ class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
 
     Written once a second with its commit.
 
-    Its Kafka timestamp says when; nothing in it is a wall clock's. Counts are since the generation began.
+    Its Kafka timestamp says when; nothing in it is a wall clock's. Counts are since the generation began; of
+    stage two, of what this owner has read, its start included.
 
     Attributes:
         stage: ``incidents`` or ``agency``.
@@ -465,6 +466,10 @@ class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
             incident's key, which is no arrival.
         open_incidents: incidents held that have not ended; ``held`` all that are held.
         last_event_ms: append time of the last event read, milliseconds since the epoch.
+        needed_from: of stage two, topic to the offset before which nothing is needed to start anew: what
+            stands there is no longer kept, or was said again since.
+        needed_by: who needs no more: another setting, which knows other agencies or keeps records longer,
+            reads all.
         worker: who holds the partition.
     """
 
@@ -485,6 +490,8 @@ class HealthRecord(msgspec.Struct, omit_defaults=True, tag_field="record", tag="
     held: int = 0
     open_incidents: int = 0
     last_event_ms: int = 0
+    needed_from: dict[str, int] = {}
+    needed_by: str = ""
 
 
 encode = msgspec.json.Encoder().encode

@@ -8,7 +8,7 @@ transaction (DESIGN.md, Exactly once).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 Pair = tuple[bytes, bytes | None]
@@ -57,14 +57,17 @@ class Send(NamedTuple):
 class Logic(Protocol):
     """One partition of one stage. Pure: the same calls give the same answers."""
 
-    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Take one record that recovery read (committed ones alone, in the order of the log)."""
+    def load(self, batch: RecordBatch) -> None:
+        """Take what recovery read at one go of one topic: committed records alone, with their keys."""
 
     def loaded(self) -> dict[str, int]:
         """Recovery is over. Returns topic to next fetch offset as the state says.
 
         Topics absent start as told by the stage (``Stage.start_at``).
         """
+
+    def sweep(self) -> None:
+        """All of its own results (``Stage.rereads``) has been loaded: take away what no longer stands."""
 
     def placed(self, positions: dict[str, int]) -> None:
         """Where reading goes on, topic to next fetch offset; said once, after ``loaded``."""
@@ -98,6 +101,23 @@ class Logic(Protocol):
         """
 
 
+class Mark(NamedTuple):
+    """Where a stage says from where on its sources hold what it would need to start anew.
+
+    It says so in a record of its own, written with its other results: nothing else is asked, and where there
+    is none, or it says nothing that fits, recovery reads all there is.
+
+    Attributes:
+        topic: full name of the topic it is in.
+        place: partition of the stage to (partition of that topic, the record's key).
+        read: a record's value to topic and offset; a topic that is missing is read whole.
+    """
+
+    topic: str
+    place: Callable[[int], tuple[int, bytes]]
+    read: Callable[[bytes], dict[str, int]]
+
+
 class Stage(NamedTuple):
     """What the transport must know of a stage.
 
@@ -111,8 +131,9 @@ class Stage(NamedTuple):
         logic: makes the logic of a partition.
         start_at: ``beginning`` (a topic without a position starts at its first offset) or ``recovered`` (the
             live reader goes on where recovery stopped reading).
-        also_recovers: full names of topics that recovery reads beside, to no position: the stage's own
-            results.
+        rereads: full names of topics of the stage's own results, which a new owner reads once its work goes
+            on: what stands there and is no longer said must be taken away.
+        mark: where it says from where on its sources are needed; of a stage without a changelog.
     """
 
     name: str
@@ -122,7 +143,8 @@ class Stage(NamedTuple):
     wants_keys: bool
     logic: LogicFactory
     start_at: str = "beginning"
-    also_recovers: tuple[str, ...] = ()
+    rereads: tuple[str, ...] = ()
+    mark: Mark | None = None
 
 
 class LogicFactory(Protocol):

@@ -1,4 +1,4 @@
-"""Compile the pure core of stage one to C with mypyc: a third fewer instructions an event, the same answers.
+"""Compile the pure core of both stages to C with mypyc: the same answers, sooner (docs/performance.md).
 
 Example:
   make fast                                   # compile; workers use it from their next start
@@ -6,7 +6,7 @@ Example:
   python -m tools.compile_core --remove       # back to plain Python
 
 Needs a C compiler and Python's headers (Debian: gcc and python3-dev). What is compiled stands beside the
-sources in ``streams/incidents/_compiled``, with their checksums: where a source has changed since, Python
+sources in ``streams/_compiled``, with their checksums: where a source has changed since, Python
 runs the source (``streams/compiled.py``).
 """
 
@@ -24,14 +24,13 @@ from pathlib import Path
 from streams import compiled
 
 ROOT = Path(__file__).resolve().parent.parent
-CORE = ROOT / "streams" / "incidents"
 
 _BUILD = """
 import sys
 from mypyc.build import mypycify
 from setuptools import setup
 setup(name="core", script_args=["build_ext", "--inplace"],
-      ext_modules=mypycify(["--config-file", "mypy.ini", *sys.argv[1:]], opt_level="3"))
+      ext_modules=mypycify(["--config-file", "mypy.ini", *sys.argv[2:]], opt_level=sys.argv[1]))
 """
 
 
@@ -39,8 +38,12 @@ _FLAGS = "-fno-semantic-interposition -fno-plt"
 """One library holds the whole core and nobody replaces its functions: calls between them need no detour."""
 
 
-def compile_into(folder: Path) -> None:
+def compile_into(folder: Path, optimise: str = "3") -> None:
     """Compile the modules of ``compiled.MODULES`` into a folder, and write down what they were made of.
+
+    Args:
+        folder: where to; what is there is deleted.
+        optimise: how much, as the C compiler has it, ``0`` to ``3``.
 
     Raises:
         SystemExit: in words, where the compiler is missing or fails.
@@ -55,10 +58,10 @@ def compile_into(folder: Path) -> None:
         (work / "build.py").write_text(_BUILD)
         sources = [
             *(f"schemas/{name}.py" for name in compiled.SHARED),
-            *(f"streams/incidents/{name}.py" for name in compiled.MODULES),
+            *(f"streams/{room}/{name}.py" for room, names in compiled.MODULES.items() for name in names),
         ]
         environment = {**os.environ, "CFLAGS": f"{os.environ.get('CFLAGS', '')} {_FLAGS}"}
-        command = [sys.executable, "build.py", *sources]
+        command = [sys.executable, "build.py", optimise, *sources]
         done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
@@ -67,30 +70,31 @@ def compile_into(folder: Path) -> None:
             )
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        core = work / "streams" / "incidents"
+        core = work / "streams"
         for library in [*work.glob("*.so"), *work.glob("schemas/*.so"), *core.rglob("*.so")]:
             to = folder / library.relative_to(core if library.is_relative_to(core) else work)
-            to.parent.mkdir(exist_ok=True)
+            to.parent.mkdir(exist_ok=True, parents=True)
             shutil.copy2(library, to)
-        (folder / compiled.MANIFEST).write_text(json.dumps(compiled.fingerprint(CORE)))
+        (folder / compiled.MANIFEST).write_text(json.dumps(compiled.fingerprint()))
 
 
 def main() -> None:
     """Run the command."""
     form = argparse.RawTextHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
-    parser.add_argument("--into", type=Path, default=CORE / compiled.FOLDER)
+    parser.add_argument("--into", type=Path, default=compiled.STREAMS / compiled.FOLDER)
+    parser.add_argument(
+        "--optimise", choices=("0", "1", "2", "3"), default="3", help="how much; less is compiled sooner (3)"
+    )
     parser.add_argument("--remove", action="store_true", help="delete what was compiled")
     options = parser.parse_args()
     if options.remove:
         shutil.rmtree(options.into, ignore_errors=True)
         print("Removed: the core runs as plain Python.")
         return
-    print(
-        f"Compiling {len(compiled.SHARED) + len(compiled.MODULES)} modules of the core, about half a minute.",
-        flush=True,
-    )
-    compile_into(options.into)
+    count = len(compiled.SHARED) + sum(map(len, compiled.MODULES.values()))
+    print(f"Compiling {count} modules of the core, a minute or two.", flush=True)
+    compile_into(options.into, options.optimise)
     print(f"Compiled into {options.into}: workers use it from their next start.")
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from schemas.agency import Agency
-from schemas.definitions import EDITION
 from schemas.records import FigureRecord, IncidentRecord, ResponseRecord
-from schemas.series import BREAKDOWNS, CALENDAR, ROLLING, series_key
+from schemas.series import BREAKDOWNS, CALENDAR, ROLLING
 from schemas.times import Micros
 from streams.agency.columns import MODE_NAMES, Columns, Names
 from streams.agency.contributions import INCIDENT, INTERVALS, OPEN, RESPONSE, contributions, groups
-from streams.agency.tabulate import is_empty, numbered, tabulate
+from streams.agency.tabulate import is_empty, tabulate
+from streams.agency.telling import Teller
 from streams.agency.windows import Windows, kind
 
 
@@ -65,7 +65,7 @@ def figures_as_known(
     for record in known:
         ground.put(record)
     for columns in ground.columns.values():
-        columns.settle()
+        columns.fill()
     wanted = tuple(windows) if windows is not None else (*ROLLING, *ground.windows.codes)
     found: list[FigureRecord] = []
     for scope, columns in ground.columns.items():
@@ -98,18 +98,7 @@ def _figures(
     stats = tabulate(held.mode[rows], grouped, sizes, codes, held.value[place][rows], flags)
     of = [(by, group) for by, those in zip(BREAKDOWNS, names, strict=True) for group in those]
     cells = np.flatnonzero(~is_empty(stats))
-    for cell, numbers in zip(cells.tolist(), numbered(stats[cells]), strict=True):
+    teller = Teller(ground.agency.id, window, as_of, final=False, simulated=ground.simulated)
+    for cell, numbers in zip(cells.tolist(), stats[cells].tolist(), strict=True):
         mode, (by, name) = MODE_NAMES[cell % len(MODE_NAMES)], of[cell // len(MODE_NAMES)]
-        yield FigureRecord(
-            series=series_key(ground.agency.id, interval, mode, window, by, name),
-            agency_id=ground.agency.id,
-            interval=interval,
-            mode=mode,
-            window=window,
-            by=by,
-            group=name,
-            as_of=as_of,
-            edition=EDITION.edition,
-            simulated=ground.simulated,
-            **numbers._asdict(),
-        )
+        yield teller.figure(interval, mode, by, name, numbers)

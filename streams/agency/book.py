@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import groupby
 
 import numpy as np
 
-from schemas import keys
 from schemas.agency import Agency
-from schemas.definitions import EDITION
-from schemas.records import FigureRecord, UnitRecord
+from schemas.records import UnitRecord
 from schemas.series import CALENDAR, GROUPED, ROLLING, series_key
 from schemas.times import DAY, HOUR, Micros
 from streams.agency.breakdowns import Breakdowns
@@ -18,9 +16,12 @@ from streams.agency.columns import MODE_NAMES, Columns, Names, Slab
 from streams.agency.contributions import INTERVALS, RESPONSE, contributions, groups, over
 from streams.agency.due import Due
 from streams.agency.histograms import Ints
+from streams.agency.needed import Needed
 from streams.agency.reading import Read, ResponseRead, place_of
-from streams.agency.running import BEFORE_ALL, CELLS, MODES, NAMES, ROLLING_SLOTS, Running
-from streams.agency.tabulate import Stats, is_empty, numbered
+from streams.agency.rewriting import rewrite
+from streams.agency.running import BEFORE_ALL, CELLS, FIRST, MODES, NAMES, ROLLING_SLOTS, Running
+from streams.agency.tabulate import is_empty
+from streams.agency.telling import Teller, Told
 from streams.agency.units import Units
 from streams.agency.windows import Windows, kind
 
@@ -30,8 +31,13 @@ KEPT: Micros = 62 * DAY
 _AT_ONCE = 8_192
 """Rows put into the sums at one go when recovery is over: bounds what that takes beside the columns."""
 
+_FEW = 24
+"""Records that are settled one by one."""
+
 _ROLLING_NAMES = tuple(ROLLING)
 _WITH_BINS = frozenset(_ROLLING_NAMES.index(window) for window in ("24h", "30d"))
+_WHO = [(interval, mode) for interval in NAMES for mode in MODE_NAMES]
+"""Cell of a slot to its interval and mode."""
 _UNKNOWN: tuple[int, ...] = (len(MODE_NAMES) - 1, 0, 0, 0, 0, 0, 0)
 _NO_PERIODS = (-1,) * len(CALENDAR)
 _NO_UNIT = (-1, -1, 0)
@@ -42,18 +48,6 @@ _PLACES_MAX = 20_000
 
 _Where = tuple[tuple[int, ...] | None, str]
 """Mode and groups of a place as codes, None before a record counted there; and its unit type."""
-
-
-class Told(NamedTuple):
-    """A figure that changed.
-
-    Attributes:
-        gone: nothing is in it any more, so that its series must not stay behind; the figure has n = 0.
-    """
-
-    series: str
-    figure: FigureRecord
-    gone: bool
 
 
 class Book:
@@ -85,13 +79,23 @@ class Book:
         self._final: set[str] = set()
         self._again: set[tuple[int, int]] = set()
         self._told: dict[str, dict[int, Micros]] = {}
+        self._clocks_stand: dict[str, Needed[int]] = {}
         self._partitions = 0
         self._simulated = agency.simulated
 
     # In
 
-    def take(self, scope: str, found: Iterable[tuple[bytes, Read]]) -> int:
-        """Take records, of each key one; the highest revision of a key wins. Returns how many were news."""
+    def take(self, scope: str, found: Iterable[tuple[bytes, Read]], since: int = 0) -> int:
+        """Take records, of each key one; the highest revision of a key wins.
+
+        Args:
+            scope: whose records they are.
+            found: key and record of each.
+            since: an offset not after any of those where they stand in their topic.
+
+        Returns:
+            How many were news.
+        """
         columns, agency, clock, news = self._columns[scope], self.agency, self.clock, 0
         places = self._places
         for key, record in found:
@@ -102,7 +106,7 @@ class Book:
                     self.ignored += 1
                     continue
                 row = columns.add(key)
-            if not columns.revise(row, record.revision):
+            if not columns.revise(row, record.revision, since):
                 self.ignored += 1
                 continue
             news += 1
@@ -143,14 +147,40 @@ class Book:
         return codes
 
     def _settle(self, scope: str) -> None:
+        """Write what was staged, and have the sums follow."""
+        if self._loading:
+            self._columns[scope].fill()
+            return
+        self._reach()
+        if self._columns[scope].staged <= _FEW:
+            self._settle_few(scope)
+        else:
+            self._settle_many(scope)
+
+    def _settle_few(self, scope: str) -> None:
+        """``_settle_many`` for a few records, one by one: numpy costs the same however few they are."""
+        columns, clock = self._columns[scope], BEFORE_ALL if self.clock is None else self.clock
+        gone = []
+        for row, words, around in columns.unstaged():
+            before = rewrite(columns, self._running, FIRST[scope], row, words, around)
+            for is_over, periods, sign in ((before.over, before.periods, -1), (around[12], around[7:10], 1)):
+                if not is_over:
+                    for code in periods:
+                        if code >= 0:
+                            self._unfinished[code] += sign
+            forget_at = around[11]
+            if forget_at <= clock:
+                gone.append(row)
+            elif forget_at != before.forget_at:
+                self._forget[scope].put_one(forget_at, row)
+        self._let_go(scope, np.array(gone, np.int64))
+
+    def _settle_many(self, scope: str) -> None:
         """Write what was staged, take back what the records contributed, add what they contribute now.
 
         No trace of an old value stays.
         """
         rows, old, new = self._columns[scope].settle()
-        if self._loading:
-            return
-        self._reach()
         differ = (old.code != new.code) | (old.value != new.value) | (old.at != new.at)
         differ |= old.flags != new.flags
         differ |= (old.mode != new.mode) | (old.group != new.group).any(axis=0)
@@ -202,8 +232,17 @@ class Book:
 
     # Time
 
-    def tell(self, topic: str, source_partition: int, source_partitions: int, time: Micros) -> Micros | None:
+    def tell(
+        self, topic: str, source_partition: int, source_partitions: int, time: Micros, since: int = 0
+    ) -> Micros | None:
         """Take the clock of one partition of stage one, as one result topic tells it.
+
+        Args:
+            topic: which result topic.
+            source_partition: whose clock.
+            source_partitions: how many there are.
+            time: what it says.
+            since: an offset not after the one where it stands.
 
         Returns:
             The agency's clock if it moved: the least over all source partitions, of both topics.
@@ -212,6 +251,7 @@ class Book:
         if time <= told.get(source_partition, time - 1):
             return None
         told[source_partition] = time
+        self._clocks_stand.setdefault(topic, Needed()).stands(source_partition, since)
         self._partitions = max(self._partitions, source_partitions)
         if len(self._told) < len(INTERVALS) or any(len(t) < self._partitions for t in self._told.values()):
             return None
@@ -259,8 +299,8 @@ class Book:
 
     # Out: the whole
 
-    def figures(self, *, histogram: bool = False) -> Iterator[Told]:
-        """The figures of the whole that changed since they were last asked for.
+    def figures(self, *, histogram: bool = False) -> Iterator[list[Told]]:
+        """The figures of the whole that changed since they were last asked for; a list is of one window.
 
         Args:
             histogram: send the histograms of 24 h and 30 d along.
@@ -276,51 +316,22 @@ class Book:
         there = ~is_empty(stats)
         news = there | self._standing[cells]
         self._standing[cells] = there
-        cells, stats, there = cells[news], stats[news], there[news]
-        slots, rest = np.divmod(cells, CELLS)
-        for slot in np.flatnonzero(np.bincount(slots)).tolist():
-            of = np.flatnonzero(slots == slot)
-            places = [divmod(place, MODES) for place in rest[of].tolist()]
-            who = [(NAMES[number], MODE_NAMES[mode], "all", "all") for number, mode in places]
-            found = self._figures(self._window(slot), who, stats[of])
-            for cell, figure, stands in zip(cells[of].tolist(), found, there[of].tolist(), strict=True):
-                if histogram and slot in _WITH_BINS and stands:
-                    figure.histogram = running.bins(cell)
-                yield Told(figure.series, figure, not stands)
+        changed = zip(cells[news].tolist(), stats[news].tolist(), there[news].tolist(), strict=True)
+        for slot, of_slot in groupby(changed, key=lambda cell: cell[0] // CELLS):
+            tell, with_bins = self._teller(slot).tell, histogram and slot in _WITH_BINS
+            told = []
+            for cell, numbers, stands in of_slot:
+                interval, mode = _WHO[cell % CELLS]
+                bins = running.bins(cell) if with_bins and stands else None
+                told.append(tell(interval, mode, "all", "all", numbers, not stands, bins))
+            yield told
 
-    def _figures(
-        self, window: str, who: list[tuple[str, str, str, str]], stats: Stats
-    ) -> Iterator[FigureRecord]:
-        """Figures of one window: (interval, mode, breakdown, group) of each, and its stats."""
-        clock, agency_id, edition = self.clock, self.agency.id, EDITION.edition
-        assert clock is not None
-        first, final, simulated = keys.part(agency_id), window in self._final, self._simulated
-        for (interval, mode, by, group), numbers in zip(who, numbered(stats), strict=True):
-            yield FigureRecord(  # by place: msgspec looks each name up
-                f"{first}/{interval}/{mode}/{window}/{by}/{keys.part(group)}",
-                agency_id,
-                interval,
-                mode,
-                window,
-                by,
-                group,
-                clock,
-                edition,
-                numbers.n,
-                numbers.p50,
-                numbers.p90,
-                numbers.p95,
-                numbers.bound,
-                numbers.within,
-                numbers.late,
-                numbers.excluded,
-                numbers.open,
-                numbers.merged,
-                numbers.standing,
-                {},  # histogram
-                final,
-                simulated,
-            )
+    def _teller(self, slot: int) -> Teller:
+        """Writes the figures of a window as of now."""
+        assert self.clock is not None
+        window = self._window(slot)
+        final = window in self._final
+        return Teller(self.agency.id, window, self.clock, final=final, simulated=self._simulated)
 
     def _window(self, slot: int) -> str:
         if slot < ROLLING_SLOTS:
@@ -341,17 +352,16 @@ class Book:
             if not self._running.stale[slot, number]:
                 continue  # told or dropped since
             self._running.stale[slot, number] = False
-            window = self._window(slot)
             again = (slot, number) in self._again
             self._again.discard((slot, number))
-            which = -1 if slot < ROLLING_SLOTS else kind(window)
+            which = -1 if slot < ROLLING_SLOTS else kind(self._window(slot))
             changed = self._breakdowns.changed(number, slot, which, all_=again)
             if changed is not None:
-                who = [(NAMES[number], mode, GROUPED[by], group) for by, group, mode in changed.cells]
-                found = self._figures(window, who, changed.stats)
+                tell, interval = self._teller(slot).tell, NAMES[number]
+                found = zip(changed.cells, changed.stats.tolist(), changed.gone.tolist(), strict=True)
                 yield [
-                    Told(figure.series, figure, gone)
-                    for figure, gone in zip(found, changed.gone.tolist(), strict=True)
+                    tell(interval, mode, GROUPED[by], group, numbers, gone)
+                    for (by, group, mode), numbers, gone in found
                 ]
 
     # Out: units
@@ -418,6 +428,15 @@ class Book:
         rolling = [(slot, window) for slot, window in enumerate(_ROLLING_NAMES)]
         calendar = [(ROLLING_SLOTS + code, name) for name, code in self._windows.codes.items()]
         return {series for slot, name in (*rolling, *calendar) for series in self._series(slot, name)}
+
+    def needed_from(self, topic: str, scope: str) -> int | None:
+        """The first offset of a topic at which something stood that is held: a record, or a clock.
+
+        As of when this was last asked, see ``streams.agency.needed``; None where nothing is held.
+        """
+        clocks = self._clocks_stand.get(topic)
+        firsts = (self._columns[scope].needed_from(), clocks.first() if clocks is not None else None)
+        return min((first for first in firsts if first is not None), default=None)
 
     @property
     def rejected_labels(self) -> int:

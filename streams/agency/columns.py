@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from struct import Struct
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -84,6 +85,8 @@ class Slab(NamedTuple):
         return Slab._make([column[..., rows] for column in self])
 
 
+Views = tuple[memoryview, ...]
+
 _EMPTY: tuple[int, ...] = (-1, -1, 0, 0, 0, 0, -1, 0, 0, True, -1, -1, 0)
 """What stands in a row that is free."""
 
@@ -106,8 +109,12 @@ class Columns:
         self._free: list[int] = []
         self._offsets = array("q")
         self._instants = array("q")
-        self._staged = array("q")
-        self._staged_rows = array("q")
+        self._since = array("q")  # from where its topic is needed for a row, as of the last ``needed_from``
+        self._written = array("q")  # and where the row's record itself stands
+        self._staged: list[tuple[int, list[int], Sequence[int]]] = []
+        self._packed = Struct(f"={2 * self._intervals + AROUND}q")
+        self._views: Views = ()
+        self._viewed: Slab | None = None
         n = self._intervals
         self.held = Slab(
             np.full((n, 0), -1, np.int8),
@@ -147,17 +154,27 @@ class Columns:
             self._keys.append(key)
             self._offsets.append(-1)
             self._instants.append(0)
+            self._since.append(0)
+            self._written.append(0)
         if key is not None:
             self.rows[key] = row
         return row
 
-    def revise(self, row: int, revision: Revision) -> bool:
-        """Note a record's revision if it is the higher one; says whether it is."""
+    def revise(self, row: int, revision: Revision, since: int = 0) -> bool:
+        """Note a record's revision if it is the higher one; says whether it is.
+
+        Args:
+            row: the record's.
+            revision: what it says.
+            since: an offset not after the one where it stands in its topic.
+        """
         offset, instant = revision
         known = self._offsets[row]
         if offset < known or (offset == known and instant <= self._instants[row]):
             return False
-        self._offsets[row], self._instants[row] = offset, instant
+        self._offsets[row], self._instants[row], self._written[row] = offset, instant, since
+        if known < 0:
+            self._since[row] = since
         return True
 
     def stage(self, row: int, contributions: list[int] | None, around: Sequence[int]) -> None:
@@ -169,9 +186,27 @@ class Columns:
             around: mode, groups, periods, began, forget_at, over, unit, unit_type, ended.
         """
         assert len(around) == AROUND
-        self._staged_rows.append(row)
-        self._staged.extend(contributions if contributions is not None else [0] * (2 * self._intervals))
-        self._staged.extend(around)
+        words = contributions if contributions is not None else [0] * (2 * self._intervals)
+        self._staged.append((row, words, around))
+
+    @property
+    def staged(self) -> int:
+        """Rows that wait to be written."""
+        return len(self._staged)
+
+    def unstaged(self) -> list[tuple[int, list[int], Sequence[int]]]:
+        """What waits to be written, for whoever writes it row by row into ``views``."""
+        staged, self._staged = self._staged, []
+        self._grow()
+        return staged
+
+    @property
+    def views(self) -> Views:
+        """The columns as Python sees memory, in the order of ``Slab``: for single numbers."""
+        if self._viewed is not self.held:
+            self._views = tuple(column.data for column in self.held)
+            self._viewed = self.held
+        return self._views
 
     # Many rows
 
@@ -181,10 +216,26 @@ class Columns:
         Returns:
             The rows, what stood in them, and what stands there now.
         """
-        rows = np.array(self._staged_rows, np.int64)
-        n = self._intervals
-        table = np.array(self._staged, np.int64).reshape(rows.size, 2 * n + AROUND).T
-        self._staged, self._staged_rows = array("q"), array("q")
+        rows, new = self._unpacked()
+        old = self.held.take(rows)
+        self._put(rows, new)
+        return rows, old, new
+
+    def fill(self) -> None:
+        """Write what was staged, where nobody asks what stood there."""
+        self._put(*self._unpacked())
+
+    def _put(self, rows: Ints, new: Slab) -> None:
+        for (column, _), content in zip(self.held.filled(), new, strict=True):
+            column[..., rows] = content
+
+    def _unpacked(self) -> tuple[Ints, Slab]:
+        """What was staged, as columns; there is room for it."""
+        n, pack = self._intervals, self._packed.pack
+        flat = b"".join([pack(*words, *around) for _, words, around in self._staged])
+        rows = np.array([row for row, _, _ in self._staged], np.int64)
+        table = np.frombuffer(flat, np.int64).reshape(rows.size, 2 * n + AROUND).T
+        self._staged = []
         words, around = table[:n], table[2 * n :]
         new = Slab(
             ((words >> WORD_CODE & 0xFF) - 1).astype(np.int8),
@@ -201,15 +252,16 @@ class Columns:
             around[14].astype(np.int32),
             np.ascontiguousarray(around[15]),
         )
-        if self.used > self.held.mode.size:
-            size = self.used
+        self._grow()
+        return rows, new
+
+    def _grow(self) -> None:
+        """Have room for every row that was taken."""
+        size = self.used
+        if size > self.held.mode.size:
             self.held = Slab._make(
                 [grown(column, column.ndim - 1, size, fill) for column, fill in self.held.filled()]
             )
-        old = self.held.take(rows)
-        for (column, _), content in zip(self.held.filled(), new, strict=True):
-            column[..., rows] = content
-        return rows, old, new
 
     def free(self, rows: Ints) -> list[bytes]:
         """Empty rows and give them back; returns whose they were."""
@@ -230,6 +282,16 @@ class Columns:
         """Take a calendar period's code out of every row, for another one will have it."""
         column = self.held.period[kind]
         column[column == code] = -1
+
+    def needed_from(self) -> int | None:
+        """The first offset at which a record stood that is held, as of when this was last asked.
+
+        See ``streams.agency.needed``; None where nothing is held.
+        """
+        since = np.frombuffer(self._since, np.int64)[self.in_use[: self.used]]
+        first = int(since.min()) if since.size else None
+        self._since = array("q", self._written)
+        return first
 
     def to_forget(self, clock: Micros) -> Ints:
         """All rows in use that are no longer kept."""

@@ -48,6 +48,14 @@ class Due:
                 held = self._buckets[bucket] = array("q")
             held.frombytes(entries[start:end].tobytes())
 
+    def put_one(self, at: Micros, entry: int) -> None:
+        """Remember one entry."""
+        bucket = at // self._width
+        held = self._buckets.get(bucket)
+        if held is None:
+            held = self._buckets[bucket] = array("q")
+        held.append(entry)
+
     def between(self, after: Micros, upto: Micros, *, last: bool = False) -> Ints:
         """Entries that may be due in (``after``, ``upto``], each once, others among them.
 

@@ -6,7 +6,7 @@ walks the sums of the blocks and then one block, for all the histograms that are
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,20 @@ _BLOCKS = 64
 """Blocks of a histogram at first; more when a value asks for them."""
 
 
+class Lines:
+    """Tables as Python sees memory, in one line each, for single numbers; made anew where one grew."""
+
+    def __init__(self) -> None:
+        self._tables: tuple[npt.NDArray[Any], ...] = ()
+        self._lines: tuple[memoryview, ...] = ()
+
+    def of(self, *tables: npt.NDArray[Any]) -> tuple[memoryview, ...]:
+        """The lines of these tables, which are the same ones each time but for those that grew."""
+        if not self._tables or any(now is not then for now, then in zip(tables, self._tables, strict=True)):
+            self._tables, self._lines = tables, tuple(table.reshape(-1).data for table in tables)
+        return self._lines
+
+
 class Histograms:
     """Histograms by a small number (a cell); one that holds nothing takes four bytes."""
 
@@ -31,6 +45,7 @@ class Histograms:
         self._free: list[int] = []
         self._next = 0
         self._free_bins: list[int] = []
+        self._lines = Lines()
         self._next_bins = 1  # of the first all blocks without bins have a share; it stays empty
 
     @property
@@ -59,6 +74,28 @@ class Histograms:
         np.add.at(
             self._bins.reshape(-1), (bins.astype(np.int64) << _SHIFT) + (values & _BLOCK - 1), np.int32(sign)
         )
+
+    def add_one(self, cells: list[int], value: int, sign: int) -> None:
+        """Count one value into several cells, or take it back; ``add`` is for many values."""
+        if not cells:
+            return
+        block, second = value >> _SHIFT, value & _BLOCK - 1
+        self._reach(max(cells), block)
+        of, sums, where, bins = self._views()
+        width = self._sums.shape[1]
+        for cell in cells:
+            if of[cell] < 0:
+                self._open(np.array([cell]))
+                of, sums, where, bins = self._views()
+            at = of[cell] * width + block
+            if not where[at]:
+                (where[at],) = self._take_bins(1)
+                of, sums, where, bins = self._views()
+            sums[at] += sign
+            bins[(where[at] << _SHIFT) + second] += sign
+
+    def _views(self) -> tuple[memoryview, ...]:
+        return self._lines.of(self._of, self._sums, self._where, self._bins)
 
     def percentiles(self, cells: Ints, n: Ints, percents: tuple[int, ...]) -> Ints:
         """Nearest rank: the value at rank ceil(percent * n / 100), one column a percent; -1 where n is 0.

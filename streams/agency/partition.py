@@ -1,28 +1,31 @@
 """One partition of stage two: records in, figures and units out. Pure; no changelog, nothing can drift.
 
-Recovery gives it the result topics whole, then its own ``figures``, so that series it no longer holds are
-taken away.
+Recovery gives it the result topics, from where it still needs them; then, while its work goes on, its own
+``figures``, so that series it no longer holds are taken away.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
 from schemas import keys, records
 from schemas.agency import Agency
-from schemas.records import ClockRecord
+from schemas.records import ClockRecord, HealthRecord
 from schemas.series import series_parts
-from schemas.times import HOUR, MINUTE, Micros
-from streams.agency.book import Book, Told
+from schemas.times import DAY, HOUR, MINUTE, Micros
+from streams.agency.book import KEPT, Book
 from streams.agency.contributions import INCIDENT, RESPONSE
+from streams.agency.diversion.book import KEPT as DIVERSION_KEPT
 from streams.agency.diversion.book import Diversion
 from streams.agency.diversion.shelf import Shelf
 from streams.agency.reading import DECODERS, NO_INCIDENT, Read, newer, unreadable
+from streams.agency.running import BEFORE_ALL
+from streams.agency.telling import Told
 from streams.stage import Pair, RecordBatch, Send
 
 _Shown = dict[bytes, bytes]
@@ -73,10 +76,16 @@ class Partition:
         self._shelf = Shelf(agencies, layout.encounters)
         self._scopes = {layout.responses: RESPONSE, layout.incidents: INCIDENT}
         self._held: dict[str, dict[bytes, bytes]] = {topic: {} for topic in self._scopes}
+        # Where records that are held undecoded stand: from the begin of the first batch of them on.
+        self._held_from = dict.fromkeys(self._scopes, 0)
+        self._reading, self._begin = "", 0
+        self._needed: dict[str, int] = {}
+        self._needed_hour = BEFORE_ALL
         self._loading = True
         self._taking: Iterator[list[Send]] = iter(())
         self.urgent = False
-        self._left_behind: set[str] = set()
+        self._left_behind: set[bytes] = set()
+        self._swept = True
         self._positions: dict[str, int] = {}
         self._read = 0
         self._news = 0
@@ -91,21 +100,26 @@ class Partition:
 
     # Recovery
 
-    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
-        """Take one record of a result topic, or of its own ``figures``."""
-        if topic == self._layout.encounters:
-            self._shelf.hold(topic, key, value, telling=False)
-        elif topic != self._layout.figures:
-            moved = self._hold(topic, key, value)
+    def load(self, batch: RecordBatch) -> None:
+        """Take records of a result topic, or of its own ``figures``."""
+        topic = batch.topic
+        records_of = zip(batch.keys, batch.values, strict=True)
+        if topic == self._layout.figures:
+            last = {key: value for key, value in records_of if key is not None}
+            self._left_behind.difference_update([key for key, value in last.items() if value is None])
+            self._left_behind.update([key for key, value in last.items() if value is not None])
+            return
+        self._reads(batch)
+        for key, value in records_of:
+            if topic == self._layout.encounters:
+                self._shelf.hold(topic, key or b"", value, telling=False)
+                continue
+            moved = self._hold(topic, key or b"", value)
             if moved is not None:
                 book, clock = moved
                 book.advance(clock)
             if len(self._held[topic]) >= _HELD_MAX:
                 self._take_held()
-        elif value is None:
-            self._left_behind.discard(key.decode())
-        else:
-            self._left_behind.add(key.decode())
 
     def loaded(self) -> dict[str, int]:
         """Recovery is over; reading goes on where it stopped.
@@ -117,6 +131,10 @@ class Partition:
         for book in self._books.values():
             book.loaded()
         return {}
+
+    def sweep(self) -> None:
+        """Its ``figures`` have been loaded whole: the next tick takes away what no longer stands."""
+        self._swept = False
 
     def placed(self, positions: dict[str, int]) -> None:
         """Where reading goes on: its health says so from the start."""
@@ -140,6 +158,7 @@ class Partition:
 
     def _take(self, batch: RecordBatch) -> Iterator[list[Send]]:
         topic = batch.topic
+        self._reads(batch)
         hold = self._shelf_hold if topic == self._layout.encounters else self._hold
         for key, value in zip(batch.keys, batch.values, strict=True):
             if key is not None:
@@ -154,6 +173,14 @@ class Partition:
         if batch.stamps:
             self._last_event_ms = batch.stamps[-1][1]
 
+    def _reads(self, batch: RecordBatch) -> None:
+        """Note where a batch stands: what is held of it is needed from there on."""
+        self._reading, self._begin = batch.topic, batch.begin
+        if batch.topic == self._layout.encounters:
+            self._shelf.reads(batch.begin)
+        elif not self._held[batch.topic]:
+            self._held_from[batch.topic] = batch.begin
+
     def _shelf_hold(self, topic: str, key: bytes, value: bytes | None) -> None:
         self._shelf.hold(topic, key, value, telling=True)
 
@@ -162,7 +189,8 @@ class Partition:
         self.urgent = False
         self._take_held()
         for agency_id, book in self._books.items():
-            self._tell_all(book.figures(), self._shown[agency_id])
+            for told in book.figures():
+                self._tell_all(told, self._shown[agency_id])
         self._shelf.tell_whole()
         return self._collect()
 
@@ -201,7 +229,7 @@ class Partition:
         if book is None:
             return None
         self._clock_records += 1
-        clock = book.tell(topic, record.source_partition, record.source_partitions, record.time)
+        clock = book.tell(topic, record.source_partition, record.source_partitions, record.time, self._begin)
         return None if clock is None else (book, clock)
 
     def _take_held(self) -> None:
@@ -222,7 +250,9 @@ class Partition:
             for agency_id, of_agency in found.items():
                 book = self._book(agency_id)
                 if book is not None:
-                    self._news += book.take(scope, of_agency)
+                    self._news += book.take(scope, of_agency, self._held_from[topic])
+            if topic == self._reading:
+                self._held_from[topic] = self._begin
 
     def _book(self, agency_id: str) -> Book | None:
         book = self._books.get(agency_id)
@@ -244,7 +274,7 @@ class Partition:
             return
         self._figures.extend((series.encode(), None) for series in book.forget_periods())
         book.settle_periods()
-        yield from self._show(_some(book.figures(histogram=True)), self._shown[book.agency.id], clock)
+        yield from self._show(book.figures(histogram=True), self._shown[book.agency.id], clock)
         if before is None or clock // HOUR != before // HOUR:
             yield from self._show(book.grouped(), self._shown_grouped[book.agency.id], clock)
 
@@ -272,7 +302,8 @@ class Partition:
             if book.clock is None:
                 continue
             book.settle_periods()
-            self._tell_all(book.figures(), self._shown[agency_id])
+            for told in book.figures():
+                self._tell_all(told, self._shown[agency_id])
             for told in book.grouped():
                 self._tell_all(told, self._shown_grouped[agency_id])
                 if len(self._figures) >= _PART:
@@ -290,31 +321,26 @@ class Partition:
 
     def _sweep(self) -> None:
         """Take away series of an earlier life that are no longer held, once their agency's clock is known."""
-        if not self._left_behind:
+        if self._swept or not self._left_behind:
             return
         every = self._every()
         waiting = {book.agency.id for book in every if book.clock is None}
-        standing = set[str]().union(*(book.standing() for book in every))
+        standing = {series.encode() for book in every for series in book.standing()}
         for series in sorted(self._left_behind - standing):
             if _agency_of(series) not in waiting:
-                self._figures.append((series.encode(), None))
+                self._figures.append((series, None))
         self._left_behind = {series for series in self._left_behind if _agency_of(series) in waiting}
+        self._swept = not self._left_behind
 
     def _every(self) -> list[Book | Diversion]:
         return [*self._books.values(), *self._shelf.books()]
 
     # Sends
 
-    def _tell_all(self, figures: Iterable[Told], shown: _Shown) -> None:
-        """Write figures that changed, and remember each as what would be shown at the next minute or hour."""
-        encode, out = records.encode, self._figures
-        for series, figure, gone in figures:
-            key, value = series.encode(), encode(figure)
-            out.append((key, None if gone else value))
-            if figure.histogram:
-                figure.histogram = {}
-                value = encode(figure)
-            shown[key] = value
+    def _tell_all(self, told: list[Told], shown: _Shown) -> None:
+        """Send figures that changed, and remember each as what would be shown at the next minute or hour."""
+        self._figures.extend([(series, value) for series, value, _ in told])
+        shown.update([(series, value) for series, _, value in told])
 
     def _keep(self, shown: _Shown, clock: Micros) -> None:
         """Write what is shown now to the history; an emptied figure has n = 0 there.
@@ -354,24 +380,63 @@ class Partition:
             clocks={a: book.clock for a, book in books.items() if book.clock is not None},
             held=sum(book.held for book in every),
             last_event_ms=self._last_event_ms,
+            needed_from=self._needed_from(),
+            needed_by=needed_by(self._agencies),
         )
-        key = f"agency/{self._partition}"
-        partition = keys.partition_of(key, self._layout.result_partitions)
-        return Send(self._layout.health, partition, [(key.encode(), records.encode(health))])
+        partition, key = place_of_health(self._partition, self._layout.result_partitions)
+        return Send(self._layout.health, partition, [(key, records.encode(health))])
+
+    def _needed_from(self) -> dict[str, int]:
+        """By topic, from where on whoever starts anew needs it; found when all clocks reach another hour.
+
+        An older answer is true as well: what is needed only moves on. It is as of the hour before, for stage
+        one's results are read before they are committed: once its clocks are an hour on, they are.
+        """
+        books, layout = self._books.values(), self._layout
+        hour = min(
+            (book.clock // HOUR for book in self._every() if book.clock is not None), default=BEFORE_ALL
+        )
+        if hour > self._needed_hour or not self._needed:
+            self._needed_hour = hour
+            found = {layout.encounters: [n] if (n := self._shelf.needed_from()) is not None else []}
+            for topic, scope in self._scopes.items():
+                found[topic] = [n for book in books if (n := book.needed_from(topic, scope)) is not None]
+                if self._held[topic]:
+                    found[topic].append(self._held_from[topic])
+            for topic, first in found.items():
+                if topic in self._positions:
+                    self._needed[topic] = min([*first, self._positions[topic]])
+        return self._needed
 
 
-def _some(told: Iterator[Told]) -> Iterator[list[Told]]:
-    while some := list(islice(told, _AT_A_CLOCK)):
-        yield some
+def needed_by(agencies: Iterable[str]) -> str:
+    """Who needs of the result topics what ``HealthRecord.needed_from`` says: these agencies, kept so long."""
+    known = ",".join(map(keys.part, sorted(agencies)))
+    return f"{KEPT // DAY}/{DIVERSION_KEPT // DAY}/{hashlib.sha256(known.encode()).hexdigest()[:16]}"
+
+
+def needed_from(value: bytes, agencies: Iterable[str]) -> dict[str, int]:
+    """Topic to where reading may begin, as the last owner's health says; empty where it is another's."""
+    try:
+        health = msgspec.json.decode(value, type=HealthRecord)
+    except msgspec.MsgspecError:
+        return {}
+    return health.needed_from if health.needed_by == needed_by(agencies) else {}
+
+
+def place_of_health(partition: int, result_partitions: int) -> tuple[int, bytes]:
+    """Partition and key of this stage's health."""
+    key = f"agency/{partition}"
+    return keys.partition_of(key, result_partitions), key.encode()
 
 
 def _unit_key(agency_id: str, unit: str) -> bytes:
     return f"{keys.part(agency_id)}/{keys.part(unit)}".encode()
 
 
-def _agency_of(series: str) -> str:
+def _agency_of(series: bytes) -> str:
     """Whose figure it is; nobody's where the key is none of ours."""
     try:
-        return series_parts(series)[0]
+        return series_parts(series.decode())[0]
     except ValueError:
         return ""

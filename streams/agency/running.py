@@ -9,7 +9,7 @@ the calendar periods by their codes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,8 @@ from schemas.times import MINUTE, Micros
 from streams.agency.columns import MODE_NAMES, Columns, Slab
 from streams.agency.contributions import INTERVALS, MEASURED, OPEN
 from streams.agency.due import Due
-from streams.agency.histograms import Histograms, Ints, grown
-from streams.agency.tabulate import FLAG_COLUMNS, PERCENTS, SUMS, WIDTH, Stats
+from streams.agency.histograms import Histograms, Ints, Lines, grown
+from streams.agency.tabulate import FLAG_COLUMNS, FLAG_PLACES, PERCENTS, SUMS, WIDTH, Stats
 
 NAMES: tuple[str, ...] = tuple(name for scope in INTERVALS for name in INTERVALS[scope])
 """All intervals; a number of an interval is its place here."""
@@ -36,6 +36,7 @@ CELLS = len(NAMES) * MODES
 
 ROLLING_SLOTS = len(ROLLING)
 _LENGTHS = tuple(ROLLING.values())
+_FIRST_CELLS = tuple(slot * CELLS for slot in range(ROLLING_SLOTS))
 _LONGEST = _LENGTHS.index(max(_LENGTHS))
 BEFORE_ALL: Micros = -(1 << 62)
 _BUCKET: Micros = 5 * MINUTE
@@ -63,6 +64,7 @@ class Running:
         self._histograms = Histograms()
         self._edges: list[Micros] = [BEFORE_ALL] * ROLLING_SLOTS
         self._leaving = Due(_BUCKET)
+        self._lines = Lines()
 
     @property
     def nbytes(self) -> int:
@@ -110,6 +112,46 @@ class Running:
         if sign > 0:
             later = np.flatnonzero(~running & (at > self._edges[_LONGEST]))
             self._leaving.put(at[later], entries(scope, place[later], rows[index[later]]))
+
+    def put_one(
+        self,
+        number: int,
+        mode: int,
+        periods: Sequence[int],
+        contribution: tuple[int, int, Micros, int],
+        sign: int,
+        row: int,
+    ) -> None:
+        """Add one contribution (``sign`` 1) to every window that holds it, or take it back (-1).
+
+        Args:
+            number: the interval's.
+            mode: the place of its record's.
+            periods: codes of the calendar windows it is in, -1 for none.
+            contribution: code, value, instant and flags.
+            sign: 1 or -1.
+            row: its record's.
+        """
+        code, value, at, flags = contribution
+        edges, base = self._edges, number * MODES + mode
+        if code == OPEN:
+            cells = [base + first for first in _FIRST_CELLS]
+        else:
+            cells = [base + first for first, edge in zip(_FIRST_CELLS, edges, strict=True) if at > edge]
+        cells += [base + (ROLLING_SLOTS + period) * CELLS for period in periods if period >= 0]
+        sums, dirty, stale = self._lines.of(self._sums, self.dirty, self.stale)
+        columns = FLAG_PLACES[flags]
+        for cell in cells:
+            first = cell * SUMS
+            sums[first + code] += sign
+            for column in columns:
+                sums[first + column] += sign
+            dirty[cell] = True
+            stale[cell // MODES] = True
+        if code == MEASURED:
+            self._histograms.add_one(cells, value, sign)
+        if sign > 0 and code != OPEN and at > edges[_LONGEST]:
+            self._leaving.put_one(at, row * len(NAMES) + number)
 
     def _cell(self, scope: str, place: Ints, mode: npt.NDArray[np.int8]) -> Ints:
         return (place + FIRST[scope]) * MODES + mode

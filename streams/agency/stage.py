@@ -5,8 +5,8 @@ from __future__ import annotations
 from schemas import topics
 from schemas.agency import Agency
 from schemas.settings import Settings
-from streams.agency.partition import Layout, Partition
-from streams.stage import Stage
+from streams.agency.partition import Layout, Partition, needed_from, place_of_health
+from streams.stage import Mark, Stage
 
 NAME = "agency"
 
@@ -39,5 +39,10 @@ def stage(settings: Settings, agencies: dict[str, Agency], *, generation: int, w
         wants_keys=True,
         logic=lambda partition: Partition(partition, layout, agencies),
         start_at="recovered",
-        also_recovers=(layout.figures,),
+        rereads=(layout.figures,),
+        mark=Mark(
+            layout.health,
+            place=lambda partition: place_of_health(partition, layout.result_partitions),
+            read=lambda value: needed_from(value, agencies),
+        ),
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +13,6 @@ from streams.agency.contributions import (
     EXCLUDED,
     LATE,
     MEASURED,
-    MERGED,
-    OPEN,
     REASONS,
     STANDING_SHIFT,
     STANDINGS,
@@ -34,19 +31,17 @@ SUMS = STANDING + len(STANDINGS) - 1
 PERCENTS = (50, 90, 95)
 WIDTH = SUMS + len(PERCENTS)
 
-FLAG_COLUMNS = tuple(
-    np.array(columns, np.int64)
-    for columns in (
-        [
-            *([FLAGGED] if flags & BOUND else []),
-            *([FLAGGED + 1] if flags & WITHIN else []),
-            *([FLAGGED + 2] if flags & LATE else []),
-            *([STANDING + (flags >> STANDING_SHIFT) - 1] if flags >> STANDING_SHIFT else []),
-        ]
-        for flags in range(len(STANDINGS) << STANDING_SHIFT)
+FLAG_PLACES: tuple[tuple[int, ...], ...] = tuple(
+    (
+        *((FLAGGED,) if flags & BOUND else ()),
+        *((FLAGGED + 1,) if flags & WITHIN else ()),
+        *((FLAGGED + 2,) if flags & LATE else ()),
+        *((STANDING + (flags >> STANDING_SHIFT) - 1,) if flags >> STANDING_SHIFT else ()),
     )
+    for flags in range(len(STANDINGS) << STANDING_SHIFT)
 )
 """Flags to the columns they count in."""
+FLAG_COLUMNS = tuple(np.array(columns, np.int64) for columns in FLAG_PLACES)
 
 
 def tabulate(
@@ -128,41 +123,3 @@ def _ascending(value: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 def is_empty(stats: Stats) -> npt.NDArray[np.bool_]:
     """Which cells have nothing in them."""
     return np.asarray(stats[:, :CODES].sum(axis=1) == 0)
-
-
-class Numbers(NamedTuple):
-    """One cell's numbers as a figure has them."""
-
-    n: int
-    open: int
-    merged: int
-    bound: int
-    within: int
-    late: int
-    p50: int
-    p90: int
-    p95: int
-    excluded: dict[str, int]
-    standing: dict[str, int]
-
-
-_PLAIN = [MEASURED, OPEN, MERGED, FLAGGED, FLAGGED + 1, FLAGGED + 2, SUMS, SUMS + 1, SUMS + 2]
-
-
-def numbered(stats: Stats) -> Iterator[Numbers]:
-    """The numbers of each row of stats; reasons and kinds of standing in the order of the definitions."""
-    excluded = _named(stats[:, EXCLUDED:CODES], REASONS)
-    standing = _named(stats[:, STANDING:SUMS], STANDINGS[1:])
-    for plain, reasons, kinds in zip(stats[:, _PLAIN].tolist(), excluded, standing, strict=True):
-        yield Numbers._make((*plain, reasons, kinds))
-
-
-def _named(counts: Stats, names: Sequence[str]) -> list[dict[str, int]]:
-    """Of each row, the names of what is counted and how many."""
-    found: list[dict[str, int]] = [{} for _ in range(len(counts))]
-    rows, columns = np.nonzero(counts)
-    for row, column, count in zip(
-        rows.tolist(), columns.tolist(), counts[rows, columns].tolist(), strict=True
-    ):
-        found[row][names[column]] = count
-    return found

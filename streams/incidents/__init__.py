@@ -12,4 +12,4 @@ All pure but ``agent``.
 
 from streams import compiled
 
-compiled.choose(__path__)
+compiled.choose(__path__, "incidents")

@@ -64,12 +64,14 @@ class Partition:
 
     # Recovery
 
-    def load(self, topic: str, key: bytes, value: bytes | None) -> None:  # noqa: ARG002 - one changelog
-        """Take one record of the changelog."""
-        if key != _POSITION_KEY:
-            self._store.load(key, value)
-        elif value is not None:
-            self._load_position(packing.unpack_position(value))
+    def load(self, batch: RecordBatch) -> None:
+        """Take records of the changelog."""
+        store = self._store
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            if key != _POSITION_KEY:
+                store.load(key or b"", value)
+            elif value is not None:
+                self._load_position(packing.unpack_position(value))
 
     def _load_position(self, position: packing.Position) -> None:
         self._next = position.next_offset
@@ -94,6 +96,9 @@ class Partition:
                 desk.schedule(key, due)
                 desk.watch.schedule(key, packing.wake_of(value))
         return {self._layout.events: self._next} if self._next else {}
+
+    def sweep(self) -> None:
+        """Nothing: it reads none of its own results."""
 
     def placed(self, positions: dict[str, int]) -> None:
         """Where reading goes on."""

@@ -13,10 +13,13 @@ from streams.stage import Stage
 from streams.transport.abreast import Abreast
 from streams.transport.log import Log
 from streams.transport.owner import Owner, sentence
-from streams.transport.recovery import recover
+from streams.transport.recovery import recover, reread
 
 Place = tuple[str, int]
 """Topic and partition."""
+
+_LOOK_S = 0.1
+"""How often it is looked whether an owner has committed its ticks."""
 
 
 class Holder:
@@ -53,6 +56,7 @@ class Holder:
         self._make_owner = owner
         self._leave = leave
         self._turn = asyncio.Lock()
+        self._rereading: asyncio.Task[None] | None = None
 
     def positions(self) -> dict[Place, int]:
         """Where the live reader has to go on, of all partitions held."""
@@ -100,6 +104,23 @@ class Holder:
             records=records,
             positions={f"{t}-{p}": at for (t, p), at in self.positions().items()},
         )
+        if self.stage.rereads:
+            self._rereading = asyncio.create_task(self._reread(owners))
+
+    async def _reread(self, owners: list[Owner]) -> None:
+        """Have what an earlier life left behind taken away; said when that is committed."""
+        began = time.monotonic()
+        try:
+            records = await reread(owners, self.stage, self.settings)
+            after = {owner: owner.ticks + 2 for owner in owners}  # one may have been on its way
+            while any(owner.ticks < ticks for owner, ticks in after.items()):
+                await asyncio.sleep(_LOOK_S)
+        except Exception as exc:
+            self.fatal(sentence(exc, f"{self.stage.name}, reading its own results"), exc)
+            raise
+        self.log.info(
+            "reread", stage=self.stage.name, records=records, took_s=round(time.monotonic() - began, 3)
+        )
 
     def _owner(self, partition: int, generation: int) -> Owner:
         return self._make_owner(
@@ -136,6 +157,9 @@ class Holder:
             Whether all was committed.
         """
         async with self._turn:
+            if self._rereading is not None:
+                self._rereading.cancel()
+                self._rereading = None
             owners, self.owners = self.owners, {}
             if not owners:
                 return True

@@ -149,6 +149,7 @@ class Owner:
         self.records = 0
         self.commit_s: list[float] = []
         self.alive_at = time.monotonic()
+        self.ticks = 0  # that were committed to their end
         self.parts = 0  # of batches, so far: what moves while a batch takes long and the position does not
         self._fatal = fatal
         self._outbox: asyncio.Queue[_Item] = asyncio.Queue()
@@ -280,6 +281,7 @@ class Owner:
                 self._events.append(item.event)
             if item.commit:
                 await self._commit()
+                self.ticks += item.of_tick and self._ticking is None
             self.alive_at = time.monotonic()
             if item.last:
                 return

@@ -7,6 +7,7 @@ record. Done after the fence, so that the changelog's end stands still.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.errors import Lost
 from schemas.security import client_options
 from schemas.settings import Settings
-from streams.stage import Stage
+from streams.stage import Mark, RecordBatch, Stage
 from streams.transport.fetch import fetched
 from streams.transport.owner import Owner
 
@@ -27,7 +28,7 @@ STALL_S = 20.0
 """A recovery whose position stands still for so long is ended."""
 
 Offsets = dict[TopicPartition, int]
-
+Load = Callable[[RecordBatch], None]
 
 Told = Callable[[int, int], None]
 """Is told how far a recovery is: records read, and about how many there are (offsets: transactions' markers
@@ -60,12 +61,13 @@ async def recover(
         return 0
     sources = [TopicPartition(topic, o.partition) for o in owners for topic in stage.sources]
     if stage.changelog is None:
-        read = (*stage.sources, *stage.also_recovers)
-        of = {TopicPartition(topic, o.partition): o for o in owners for topic in read}
+        of = {TopicPartition(topic, o.partition): o for o in owners for topic in stage.sources}
     else:
         of = {TopicPartition(stage.changelog, o.partition): o for o in owners}
+    into = {where: owner.logic.load for where, owner in of.items()}
     async with _reader(settings, committed=True) as reader:
-        records, reached, ends_before = await _read(reader, of, moved, told)
+        marked = await _marked(reader, owners, stage.mark, moved) if stage.mark is not None else {}
+        records, reached, ends_before = await _read(reader, into, marked, moved=moved, told=told)
         if stage.changelog is not None:
             await _alone(reader, ends_before)
     firsts, ends = await _bounds(settings, sources)
@@ -73,6 +75,20 @@ async def recover(
         positions = owner.logic.loaded()
         _place(owner, stage, positions, reached, firsts, ends)
         moved()
+    return records
+
+
+async def reread(owners: Sequence[Owner], stage: Stage, settings: Settings) -> int:
+    """Load what the stage itself has said so far, beside its work; returns how many records.
+
+    There may be far more of it than of its sources, and nothing that is told waits for it.
+    """
+    into = {TopicPartition(topic, o.partition): o.logic.load for o in owners for topic in stage.rereads}
+    async with _reader(settings, committed=True) as reader:
+        # A broker that is away is the live reader's matter, and it is patient.
+        records, _, _ = await _read(reader, into, stall_s=math.inf)
+    for owner in owners:
+        owner.logic.sweep()
     return records
 
 
@@ -98,23 +114,52 @@ def _place(
     owner.logic.placed(dict(owner.positions))
 
 
+async def _marked(
+    reader: AIOKafkaConsumer, owners: Sequence[Owner], mark: Mark, moved: Callable[[], None]
+) -> Offsets:
+    """From where on the owners' sources are needed, as the stage said last."""
+    places = {o.partition: mark.place(o.partition) for o in owners}
+    last: dict[tuple[int, bytes | None], bytes | None] = {}
+
+    def note(batch: RecordBatch) -> None:
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            last[batch.partition, key] = value
+
+    into = {TopicPartition(mark.topic, partition): note for partition, _ in places.values()}
+    await _read(reader, into, moved=moved)
+    found: Offsets = {}
+    for partition, place in places.items():
+        value = last.get(place)
+        for topic, offset in (mark.read(value) if value is not None else {}).items():
+            found[TopicPartition(topic, partition)] = offset
+    return found
+
+
 async def _read(
-    reader: AIOKafkaConsumer, of: Mapping[TopicPartition, Owner], moved: Callable[[], None], told: Told
+    reader: AIOKafkaConsumer,
+    into: Mapping[TopicPartition, Load],
+    marked: Offsets | None = None,
+    *,
+    moved: Callable[[], None] = lambda: None,
+    told: Told = lambda _read, _of: None,
+    stall_s: float = STALL_S,
 ) -> tuple[int, Offsets, Offsets]:
     """Read to the last stable offset; returns records, positions reached, and the ends when it began."""
-    reader.assign(list(of))
-    firsts = await reader.beginning_offsets(list(of))
-    ends = await reader.end_offsets(list(of))  # read committed: the last stable offsets
+    places = list(into)
+    reader.assign(places)
+    firsts = await reader.beginning_offsets(places)
+    ends = await reader.end_offsets(places)  # read committed: the last stable offsets
+    for where, mark in (marked or {}).items():
+        if where in firsts and mark <= ends[where]:  # else the log was made anew, and all of it is needed
+            firsts[where] = max(firsts[where], mark)
     at: Offsets = dict(firsts)
     for where, first in firsts.items():
         reader.seek(where, first)
     records, since, said = 0, time.monotonic(), time.monotonic()
-    while any(at[where] < ends[where] for where in of):
+    while any(at[where] < ends[where] for where in places):
         got = await fetched(reader, None, wait_s=0.2, records_max=50_000, keys=True)
         for where, batch in got.items():
-            load, topic = of[where].logic.load, where.topic
-            for key, value in zip(batch.keys, batch.values, strict=True):
-                load(topic, key or b"", value)
+            into[where](batch)
             records += len(batch)
             at[where] = batch.end
             await asyncio.sleep(0)
@@ -123,10 +168,10 @@ async def _read(
             moved()
             if since - said > TELL_S:
                 said = since
-                told(sum(at[w] - firsts[w] for w in of), sum(ends[w] - firsts[w] for w in of))
-        elif time.monotonic() - since > STALL_S:
-            stuck = {f"{w.topic}-{w.partition}": (at[w], ends[w]) for w in of if at[w] < ends[w]}
-            raise Lost(f"recovery stands still for {STALL_S:.0f} s, at (position, end): {stuck}")
+                told(sum(at[w] - firsts[w] for w in places), sum(ends[w] - firsts[w] for w in places))
+        elif time.monotonic() - since > stall_s:
+            stuck = {f"{w.topic}-{w.partition}": (at[w], ends[w]) for w in places if at[w] < ends[w]}
+            raise Lost(f"recovery stands still for {stall_s:.0f} s, at (position, end): {stuck}")
     return records, at, ends
 
 

@@ -31,6 +31,7 @@ from schemas.records import (
 from schemas.times import DAY, Micros, iso
 from streams.agency.partition import Layout as AgencyLayout
 from streams.agency.partition import Partition as AgencyPartition
+from streams.agency.partition import needed_from, place_of_health
 from streams.incidents.layout import Layout as IncidentsLayout
 from streams.incidents.partition import Partition as IncidentsPartition
 from streams.stage import Headers, Logic, RecordBatch, Send
@@ -154,6 +155,14 @@ class Log:
         return batch
 
 
+def _batch(topic: str, partition: int, kept: Sequence[Kept]) -> RecordBatch:
+    """Records of a log, as recovery reads them."""
+    batch = RecordBatch(topic, partition, kept[0].offset if kept else 0)
+    batch.keys, batch.values = [k.key for k in kept], [k.value for k in kept]
+    batch.end = kept[-1].offset + 1 if kept else 0
+    return batch
+
+
 class Floor:
     """Both stages over their logs.
 
@@ -250,8 +259,7 @@ class Floor:
         if self.plan.compacted:
             latest = {kept.key: kept.offset for kept in changes}
             changes = [kept for kept in changes if latest[kept.key] == kept.offset]
-        for kept in changes:
-            logic.load(CHANGELOG, kept.key, kept.value)
+        logic.load(_batch(CHANGELOG, partition, changes))
         self._read[partition] = logic.loaded().get(EVENTS, 0)
         self.one[partition] = logic
 
@@ -303,18 +311,32 @@ class Floor:
     def _start_two(self, partition: int) -> Logic:
         return AgencyPartition(partition, self._two_layout, self.agencies)
 
-    def restart_two(self, partition: int = 0) -> None:
-        """Start a partition of stage two anew: it reads its result topics whole, then its own figures."""
+    def restart_two(self, partition: int = 0, *, whole: bool = False) -> None:
+        """Start a partition of stage two anew: it reads its result topics, then its own figures.
+
+        Args:
+            partition: which.
+            whole: all of the result topics, not from where the life before said on.
+        """
         logic = self._start_two(partition)
+        needed = {} if whole else self.needed_from(partition)
         for topic in (*READ_BY_TWO, FIGURES):
             kept = [kept for kept in self.log(topic, partition).kept if kept.committed]
             latest = {k.key: k.offset for k in kept} if self.plan.compacted else {}
-            for each in kept:
-                if latest.get(each.key, each.offset) == each.offset:
-                    logic.load(topic, each.key, each.value)
+            first = needed.get(topic, 0)
+            read = [k for k in kept if latest.get(k.key, k.offset) == k.offset and k.offset >= first]
+            for at in range(0, len(read), 20):
+                logic.load(_batch(topic, partition, read[at : at + 20]))
             self._read_two[topic, partition] = self.log(topic, partition).end
         logic.loaded()
+        logic.sweep()
         self.two[partition] = logic
+
+    def needed_from(self, partition: int) -> dict[str, int]:
+        """From where on a partition of stage two needs its topics, as its health says."""
+        of, key = place_of_health(partition, self.plan.result_partitions)
+        said = [kept.value for kept in self.log(HEALTH, of).kept if kept.committed and kept.key == key]
+        return needed_from(said[-1] or b"", self.agencies) if said else {}
 
     def run_two(self) -> None:
         """Let stage two read the results to their ends, and tick."""

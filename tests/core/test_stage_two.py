@@ -13,14 +13,26 @@ from hypothesis import strategies as st
 
 from schemas.records import IncidentRecord, ResponseRecord
 from schemas.times import DAY, HOUR, MINUTE
-from streams.agency import partition
+from streams.agency import book, partition
 from streams.agency.book import Book
 from streams.agency.due import Due
 from streams.agency.histograms import Histograms
 from streams.agency.partition import Partition
 from streams.agency.reading import IncidentRead, ResponseRead, newer
 from streams.stage import Pair, Send
-from tests.core.driver import FIGURES, HISTORY, INCIDENTS, RESPONSES, Floor, Plan, Town, clock, town
+from tests.core.driver import (
+    EVENTS,
+    FIGURES,
+    HEALTH,
+    HISTORY,
+    INCIDENTS,
+    RESPONSES,
+    Floor,
+    Plan,
+    Town,
+    clock,
+    town,
+)
 from tests.core.effort import examples
 from tests.core.invented import stories, tame_times
 from tests.core.naive import _nearest_rank
@@ -83,9 +95,44 @@ def test_recovery_says_what_one_by_one_says(data: st.DataObject, events: list[di
     for later in (41 * DAY, 64 * DAY, 110 * DAY):
         for each in (floor, never_restarted):
             each.run([clock(CALL + later + MINUTE)])
+        floor.restart_two()  # from where its health says
+        floor.run([])
         assert book_of(floor).held == book_of(never_restarted).held
         assert floor.comparable_figures() == never_restarted.comparable_figures()
-        assert floor.units() == never_restarted.units()
+        units, never = floor.units(), never_restarted.units()
+        for unit in (*units.values(), *never.values()):
+            unit.as_of = 0  # a new life says of all units what they do
+        assert units == never
+
+
+@examples(15)
+@given(data=st.data(), events=stories(when=tame_times, said_max=16))
+def test_one_by_one_is_settled_as_many_at_once(data: st.DataObject, events: list[dict[str, Any]]) -> None:
+    """Sums, histograms and columns are the same whichever way records are settled, and so is what is told."""
+    later = data.draw(st.sampled_from((0, HOUR, 3 * DAY, 40 * DAY)))
+    size = data.draw(st.sampled_from((1, 4, 50)))
+    floors = []
+    for few in (0, 1_000):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(book, "_FEW", few)
+            floor = Floor(town(), Plan(sizes=(size,)))
+            states = []
+            for each in ([*events], [clock(CALL + later)], [clock(CALL + later + 100 * DAY)]):
+                floor.run(each)
+                held = book_of(floor)
+                slabs = [columns.held for columns in held._columns.values()]
+                used = [columns.used for columns in held._columns.values()]
+                states.append(
+                    (
+                        [c[..., :n].tolist() for slab, n in zip(slabs, used, strict=True) for c in slab],
+                        {at: row.tolist() for at, row in enumerate(held._running._sums) if row.any()},
+                        len(held._running._leaving),
+                        held._unfinished.tolist(),
+                        floor.comparable_figures(),
+                    )
+                )
+            floors.append(states)
+    assert floors[0] == floors[1]
 
 
 @examples(15)
@@ -128,6 +175,73 @@ def test_what_is_forgotten_gives_its_memory_back() -> None:
     assert max(size[0] for size in sizes) <= 2 * 73
     assert all(now <= 1.05 * then for size in sizes[14:] for now, then in zip(size, settled, strict=True))
     assert sizes[-1][0] > 2 * 50
+
+
+def test_who_starts_anew_reads_from_where_something_is_still_held() -> None:
+    """Ten months: the last quarter of the results is enough, and says what all of them say."""
+    floor = Floor(town(), Plan(sizes=(50,)))
+    for day in range(0, 300, 5):
+        said = [e for n in range(day, day + 5) for e in whole(f"I{n}", n * 86_400)]
+        floor.run([*said, clock(at((day + 5) * 86_400))])
+    needed = floor.needed_from(0)
+    for topic in (RESPONSES, INCIDENTS):
+        assert 0.6 * floor.log(topic, 0).end < needed[topic] < 0.85 * floor.log(topic, 0).end
+
+    found = []
+    for all_of_it in (False, True):
+        floor.restart_two(whole=all_of_it)
+        held = book_of(floor).held
+        floor.run([])
+        found.append((held, floor.comparable_figures(), floor.units()))
+    assert found[0] == found[1]
+
+
+def test_what_was_said_and_not_committed_does_not_hide_what_was() -> None:
+    """Stage one says more of an incident and dies before the commit; stage two starts anew before it is back.
+
+    What was committed before is needed, although stage two has read more; it is found in months to come, too.
+    """
+    floor = Floor(town(), Plan(sizes=(500,))).run([*whole("A"), clock(at(900))])
+    floor.run([press("E9", "dispatch", 910, incident="B"), clock(at(1_000))])
+    for _ in range(3):
+        floor.run([])  # ticks
+    floor.send([correct("E1", "enroute_to_scene", recorded=1_100, time=90)])
+    floor.send([press("E9", "enroute_to_scene", 1_100, incident="B")])
+    floor._keep(
+        floor.one[0].apply(floor.log(EVENTS, 0).batch(EVENTS, 0, floor._read[0], 500)), committed=False
+    )
+    for topic in (RESPONSES, INCIDENTS):
+        floor._step_two(topic, 0, 500)
+    for _ in range(3):
+        floor.tick_two(0)
+    assert floor.needed_from(0)
+
+    floor.restart_two()
+    assert book_of(floor).held == 4
+    floor.restart_one(0)
+    floor.run([clock(at(1_200))])
+    plainly = Floor(town(), Plan(sizes=(1,))).run(
+        [
+            *whole("A"),
+            press("E9", "dispatch", 910, incident="B"),
+            correct("E1", "enroute_to_scene", recorded=1_100, time=90),
+            press("E9", "enroute_to_scene", 1_100, incident="B"),
+            clock(at(1_200)),
+        ]
+    )
+    assert floor.comparable_figures() == plainly.comparable_figures()
+
+
+def test_who_needs_more_reads_all() -> None:
+    """What the health says is for the same agencies alone; where it says nothing that fits, all is read."""
+    floor = Floor(town(), Plan(sizes=(50,))).run([*whole("A"), clock(at(90 * 86_400))])
+    *_, said = (kept.value for kept in floor.log(HEALTH, 0).kept if kept.key == b"agency/0")
+    assert said is not None
+
+    assert partition.needed_from(said, floor.agencies) == floor.needed_from(0) != {}
+    assert partition.needed_from(said, [*floor.agencies, "gown"]) == {}
+    for other in (b'{"record":"health","stage":"agency","partition":0}', b"{}", b"what?"):
+        assert partition.needed_from(other, floor.agencies) == {}
 
 
 def test_a_forgotten_response_makes_its_unit_available_and_then_unknown() -> None:

@@ -249,6 +249,13 @@ class House:
 
     # -- the end
 
+    def _swept(self, name: str) -> bool:
+        """Whether a worker of stage two has taken away what was left standing before it."""
+        self.news()
+        pid = self.process(name).pid
+        said = [f["what"] for f in self.facts if f["pid"] == pid and f["what"] in ("acquired", "reread")]
+        return said[-1:] != ["acquired"]
+
     def settle(self, timeout_s: float = SETTLE_S) -> dict[str, Record]:
         """Wait until both stages have read all there is and committed all that came of it.
 
@@ -269,6 +276,7 @@ class House:
                 all(self._reached(seen, "agency", topic, after[topic]) for topic in RESULTS)
                 and all(map(self.plain.stable, (*WRITTEN, "dead.letters")))
                 and self.plain.ends(EVENTS) == ends
+                and all(map(self._swept, self.names("agency-")))
             )
 
         self.wait(settled, timeout_s, "all is read and committed")

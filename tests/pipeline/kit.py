@@ -228,9 +228,16 @@ class Pipeline:
                     all(self._reached(health, "agency", topic, after[topic]) for topic in RESULTS)
                     and all(map(self.plain.stable, WRITTEN))
                     and self.plain.ends(EVENTS) == ends
+                    and self._swept()
                 ):
                     return health
             time.sleep(0.1)
+
+    def _swept(self) -> bool:
+        """Whether stage two has taken away what its life before left standing."""
+        log = (self.folder / "agency.log").read_text().split("\n")[:-1]
+        said = [what for line in log if (what := json.loads(line)["what"]) in ("acquired", "reread")]
+        return said[-1:] == ["reread"]
 
     def _reached(self, health: dict[str, Record], stage: str, topic: str, ends: dict[int, int]) -> bool:
         """Whether a stage has told of positions at these ends.

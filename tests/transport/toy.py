@@ -89,7 +89,11 @@ class Counting:
 
     # -- recovery
 
-    def load(self, topic: str, key: bytes, value: bytes | None) -> None:
+    def load(self, batch: RecordBatch) -> None:
+        for key, value in zip(batch.keys, batch.values, strict=True):
+            self._load(batch.topic, key or b"", value)
+
+    def _load(self, topic: str, key: bytes, value: bytes | None) -> None:
         if self.toy.slow_load_s:
             time.sleep(self.toy.slow_load_s)
         if topic != self.toy.changelog:
@@ -101,6 +105,9 @@ class Counting:
         elif not key.startswith(b"fat"):
             last, many, total = (value or b"").split(b" ")
             self.counts[key] = [int(many), int(total), int(last)]
+
+    def sweep(self) -> None:
+        """Nothing to sweep."""
 
     def loaded(self) -> dict[str, int]:
         if self.toy.changelog is not None:

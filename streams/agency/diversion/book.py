@@ -18,6 +18,7 @@ from streams.agency.diversion.columns import WITH_UNIT, WITHOUT_UNIT, Columns, R
 from streams.agency.diversion.counting import counted, helped, row, traits
 from streams.agency.diversion.rates import fill
 from streams.agency.diversion.repeats import Repeats
+from streams.agency.needed import Needed
 from streams.agency.periods import Calendar
 
 PERIOD_KEPT: Micros = 30 * DAY
@@ -127,13 +128,24 @@ class Diversion:
         self._codes = 0
         self._forget: list[tuple[Micros, str]] = []
         self._told: dict[int, Micros] = {}
+        self._stand: Needed[str] = Needed()
+        self._clocks_stand: Needed[int] = Needed()
         self._simulated = agency.simulated
         self._shown: dict[str, _Shown] = {}
 
     # In
 
-    def take(self, key: str, record: EncounterRecord) -> bool:
-        """Take an encounter; the highest revision of a key wins. Says whether it was news."""
+    def take(self, key: str, record: EncounterRecord, since: int = 0) -> bool:
+        """Take an encounter; the highest revision of a key wins.
+
+        Args:
+            key: the encounter's.
+            record: what is known of it.
+            since: an offset not after the one where it stands in its topic.
+
+        Returns:
+            Whether it was news.
+        """
         entry = self._entries.get(key)
         if entry is not None and entry.revision >= record.revision:
             self.ignored += 1
@@ -146,6 +158,7 @@ class Diversion:
             entry = self._entries[key] = _Entry(self._columns.take())
             heappush(self._forget, (forget_at, key))
         before = self._take_back(key, entry)
+        self._stand.stands(key, since)
         entry.revision, entry.record = record.revision, record
         entry.counted, entry.helped = counted(record), helped(record)
         self._simulated |= record.simulated
@@ -238,11 +251,18 @@ class Diversion:
 
     # Time
 
-    def tell(self, source_partition: int, source_partitions: int, time: Micros) -> Micros | None:
-        """Take the clock of one partition of stage one; returns the agency's if it moved."""
+    def tell(
+        self, source_partition: int, source_partitions: int, time: Micros, since: int = 0
+    ) -> Micros | None:
+        """Take the clock of one partition of stage one, which stands not before an offset of its topic.
+
+        Returns:
+            The agency's if it moved.
+        """
         if time <= self._told.get(source_partition, time - 1):
             return None
         self._told[source_partition] = time
+        self._clocks_stand.stands(source_partition, since)
         if len(self._told) < source_partitions:
             return None
         clock = min(self._told.values())
@@ -266,6 +286,7 @@ class Diversion:
             self._take_back(key, entry)
             self._columns.free(entry.at)
             del self._entries[key]
+            self._stand.drop(key)
         gone = {name for name, period in self._periods.items() if period.end + PERIOD_KEPT <= clock}
         if not gone:
             return []
@@ -369,6 +390,14 @@ class Diversion:
     def standing(self) -> set[str]:
         """All series of this agency that stand."""
         return set(self.published)
+
+    def needed_from(self) -> int | None:
+        """The first offset at which something stood that is held, as of when this was last asked.
+
+        See ``streams.agency.needed``; None where nothing is held.
+        """
+        firsts = (self._stand.first(), self._clocks_stand.first())
+        return min((first for first in firsts if first is not None), default=None)
 
     @property
     def held(self) -> int:

@@ -30,11 +30,23 @@ class Shelf:
         self._topic = topic
         self._books: dict[str, Diversion] = {}
         self._held: dict[bytes, bytes] = {}
+        self._at = self._held_from = 0
         self._figures: list[Pair] = []
         self._history: list[Pair] = []
         self.read = self.news = self.clocks = 0
         # What changed since the last minute (breakdowns: hour) that was kept as shown, by agency and series.
         self._shown: dict[str, dict[str, DiversionRecord]] = {}
+
+    def reads(self, offset: int) -> None:
+        """What is given next stands at this offset of its topic, or after it."""
+        self._at = offset
+        if not self._held:
+            self._held_from = offset
+
+    def needed_from(self) -> int | None:
+        """The first offset at which something stands that is held; None where nothing is."""
+        found = [n for book in self._books.values() if (n := book.needed_from()) is not None]
+        return min([*found, *([self._held_from] if self._held else [])], default=None)
 
     def hold(self, topic: str, key: bytes, value: bytes | None, *, telling: bool) -> None:
         """Keep an encounter as it is, of each key the highest revision, until a clock or the telling asks.
@@ -68,7 +80,7 @@ class Shelf:
         book = self._book(record.agency_id)
         if book is not None:
             self.clocks += 1
-            clock = book.tell(record.source_partition, record.source_partitions, record.time)
+            clock = book.tell(record.source_partition, record.source_partitions, record.time, self._at)
             if clock is not None:
                 if telling:
                     self.take_held()
@@ -91,7 +103,8 @@ class Shelf:
             assert isinstance(record, EncounterRecord)
             book = self._book(record.agency_id)
             if book is not None:
-                self.news += book.take(key.decode(), record)
+                self.news += book.take(key.decode(), record, self._held_from)
+        self._held_from = self._at
 
     def _book(self, agency_id: str) -> Diversion | None:
         book = self._books.get(agency_id)

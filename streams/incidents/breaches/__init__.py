@@ -11,4 +11,4 @@ was opened live, at the same instants. What a batch opens and ends again is writ
 
 from streams import compiled
 
-compiled.choose(__path__, "breaches")
+compiled.choose(__path__, "incidents/breaches")
