@@ -46,8 +46,8 @@ PEERS = (
          "at least once, a changelog record an event, no dead letters, no clocks, eviction or merges"),
 )  # fmt: skip
 
-WATCHROOM = "Watchroom, stage one whole"
-RAW = "raw aiokafka reader"
+WATCHROOM, WATCHROOM_TWICE = "Watchroom, stage one whole", "Watchroom, two workers"
+RAW, RAW_TWICE = "raw aiokafka reader", "raw aiokafka reader, two processes"
 
 
 def run(bench: Bench) -> None:
@@ -59,15 +59,19 @@ def run(bench: Bench) -> None:
     bench.say(f"{written.events:,} events of {size} bytes, {settings.partitions} partitions")
     rates: dict[str, list[float]] = defaultdict(list)
     cpu: dict[str, list[float]] = defaultdict(list)
+    generation = 0
     for number in range(1, bench.rounds + 1):
-        measure.prepare(settings, number)
-        rates[RAW].append(
-            asyncio.run(measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions))
+        rates[RAW].append(measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions))
+        rates[RAW_TWICE].append(
+            measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions, processes=2)
         )
-        log = bench.folder / f"contest-{number}.log"
-        ours = measure.backlog(settings, "incidents", number, [topics.EVENTS], log)
-        rates[WATCHROOM].append(ours.rate)
-        cpu[WATCHROOM].append(ours.cpu_us)
+        for name, workers in ((WATCHROOM, 1), (WATCHROOM_TWICE, 2)):
+            generation += 1
+            measure.prepare(settings, generation)
+            log = bench.folder / f"contest-{generation}.log"
+            ours = measure.backlog(settings, "incidents", generation, [topics.EVENTS], log, workers)
+            rates[name].append(ours.rate)
+            cpu[name].append(ours.cpu_us)
         for peer in PEERS:
             said = _peer(bench, peer, number, written.events)
             rates[peer.about].append(said["rate"])
@@ -113,6 +117,13 @@ def _table(bench: Bench, rates: dict[str, list[float]], cpu: dict[str, list[floa
             f"{ratio:>11.2f}x{used}"
         )
     bench.say("")
+    twice = [
+        statistics.median(ours / raw for ours, raw in zip(rates[WATCHROOM_TWICE], rates[name], strict=True))
+        for name in (RAW, RAW_TWICE)
+    ]
+    bench.say(
+        f"Two workers do {twice[0]:.2f} of one raw reader, {twice[1]:.2f} of two. All others are one process."
+    )
     bench.say(
         "What they do not do: Watchroom writes all of a batch in one fencing transaction, dead-letters what"
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
@@ -26,10 +27,11 @@ from schemas.keys import partition_of
 from schemas.times import SECOND, iso, micros, parse
 from streams.app import app_id
 
-RATES = (1_000, 20_000)
+RATES = (1_000, 1_200, 20_000)
+"""The second is 10,000 responses a minute."""
 _PATIENCE_S = 300
 _TIMES = re.compile(rb'(_at":")([^"]+)')
-WARM_S = {1_000: 60, 20_000: 10}
+WARM_S = {1_000: 60, 1_200: 10, 20_000: 10}
 """The first part of a run, which is not measured: a broker that was started a moment ago spends half a core
 on compiling its own code, for most of a minute (``top -H``: its thread ``C2 CompilerThre``)."""
 
@@ -38,16 +40,17 @@ def run(bench: Bench) -> None:
     """Each rate, each round, on topics of its own generation and an agency that starts empty."""
     bench.say(
         f"{'events/s':>9}{'sent/s':>9}{'measured':>10}{'p50 ms':>8}{'p90 ms':>8}{'p99 ms':>8}{'max ms':>8}"
+        f"{'responses/min':>15}{'one, cores':>12}{'two, cores':>12}"
     )
     seconds = max(4, bench.events // RATES[0])
-    for rate in RATES:
-        # The log is one: of a second rate the figures would begin at the first one's.
-        _one(bench, rate, seconds, fresh=rate == RATES[0])
+    for day, rate in enumerate(RATES):
+        _one(bench, rate, seconds, day)
 
 
-def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
+def _one(bench: Bench, rate: int, seconds: int, day: int) -> None:
+    """One rate: the log is one, so each has a day of its own, and what was there before is not counted."""
     settings = bench.settings
-    if fresh:
+    if not day:
         measure.prepare(settings, 1)
     before = len(_created(settings.broker))
     with (
@@ -57,15 +60,28 @@ def _one(bench: Bench, rate: int, seconds: int, *, fresh: bool) -> None:
         measure.until_acquired(one, log_one)
         measure.until_acquired(two, log_two)
         both = WARM_S[rate] + seconds
-        events = _paced(list(city.simple(rate * both, first=0 if fresh else 1)), rate)
-        passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions))
+        events = _paced(list(city.simple(rate * both, first=day)), rate)
+        used: list[float] = []
+
+        def note() -> None:
+            used[:] = time.monotonic(), measure.use(one.pid)[0], measure.use(two.pid)[0]
+
+        warm = WARM_S[rate] * rate
+        passed = asyncio.run(_send(settings.broker, events, rate, settings.partitions, warm, note))
+        until, cpu_one, cpu_two = time.monotonic(), measure.use(one.pid)[0], measure.use(two.pid)[0]
         _until_counted(settings.broker)
     waits = sorted(_waits(settings.broker, before, WARM_S[rate] / both))
     if not waits:
         raise RuntimeError(f"nothing was measured: see {log_two}")
     at = [waits[min(len(waits) - 1, int(len(waits) * share))] for share in (0.5, 0.9, 0.99)]
     figures = "".join(f"{value:>8,}" for value in (*at, waits[-1]))
-    bench.say(f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}")
+    begun, before_one, before_two = used
+    cores = [(cpu_one - before_one) / (until - begun), (cpu_two - before_two) / (until - begun)]
+    responses = 60 * sum(b'"name":"dispatch"' in value for _, value in events) / passed
+    bench.say(
+        f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}"
+        f"{responses:>15,.0f}{cores[0]:>12.2f}{cores[1]:>12.2f}"
+    )
 
 
 def _paced(events: list[tuple[str, bytes]], rate: int) -> list[tuple[str, bytes]]:
@@ -99,8 +115,18 @@ def _until_counted(broker: str) -> None:
     admin.close()
 
 
-async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partitions: int) -> float:
-    """Send event k at k / rate, and each second a clock of what was said before it."""
+async def _send(
+    broker: str,
+    events: list[tuple[str, bytes]],
+    rate: int,
+    partitions: int,
+    warm: int = 0,
+    warmed: Callable[[], None] = lambda: None,
+) -> float:
+    """Send event k at k / rate, and each second a clock of what was said before it.
+
+    ``warmed`` is called after the first ``warm`` events.
+    """
     # A linger of 5 ms is Kafka's own default since version 4.
     producer: Any = AIOKafkaProducer(bootstrap_servers=broker, acks=1, linger_ms=5)
     await producer.start()
@@ -110,6 +136,8 @@ async def _send(broker: str, events: list[tuple[str, bytes]], rate: int, partiti
         due = min(len(events), int((time.perf_counter() - begun) * rate))
         for at in range(sent, due):
             await producer.send(topics.EVENTS, events[at][1], events[at][0].encode(), places[at])
+        if sent < warm <= due:
+            warmed()
         sent = max(sent, due)
         if sent and (time.perf_counter() - begun) > clocks:
             clocks += 1

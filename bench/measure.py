@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +47,27 @@ class Run(NamedTuple):
     samples: tuple[tuple[float, int, float], ...] = ()
 
 
-async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
-    """Records a second of a plain aiokafka reader over the whole topic: the limit of any reader here."""
+def raw_reader(bootstrap: str, topic: str, partitions: int, processes: int = 1) -> float:
+    """Records a second of a plain aiokafka reader over the whole topic: the limit of any reader here.
+
+    Args:
+        bootstrap: where Kafka is.
+        topic: what to read.
+        partitions: how many it has.
+        processes: that share them; each begins to count when it begins to read.
+    """
+    shares = [(bootstrap, topic, list(range(n, partitions, processes))) for n in range(processes)]
+    with get_context("spawn").Pool(processes) as pool:
+        read = pool.starmap(_read_raw, shares, chunksize=1)
+    return sum(r[0] for r in read) / (max(r[2] for r in read) - min(r[1] for r in read))
+
+
+def _read_raw(bootstrap: str, topic: str, partitions: list[int]) -> tuple[int, float, float]:
+    """Records read, and when that began and ended, by the machine's monotonic clock."""
+    return asyncio.run(_reads(bootstrap, topic, partitions))
+
+
+async def _reads(bootstrap: str, topic: str, partitions: list[int]) -> tuple[int, float, float]:
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         enable_auto_commit=False,
@@ -54,16 +75,16 @@ async def raw_reader(bootstrap: str, topic: str, partitions: int) -> float:
         max_partition_fetch_bytes=1 << 20,
     )
     await reader.start()
-    places = [TopicPartition(topic, p) for p in range(partitions)]
+    places = [TopicPartition(topic, p) for p in partitions]
     reader.assign(places)
     ends = await reader.end_offsets(places)
-    count, begun = 0, time.perf_counter()
+    count, begun = 0, time.monotonic()
     while count < sum(ends.values()):
         for records in (await reader.getmany(timeout_ms=500, max_records=20_000)).values():
             count += len(records)
-    passed = time.perf_counter() - begun
+    ended = time.monotonic()
     await reader.stop()
-    return count / passed
+    return count, begun, ended
 
 
 def prepare(settings: Settings, generation: int) -> None:
@@ -103,8 +124,10 @@ def worker(
                 process.wait()
 
 
-def backlog(settings: Settings, stage: str, generation: int, topics: list[str], log: Path) -> Run:
-    """Time a worker over a backlog, from its first commit to the one that holds everything.
+def backlog(
+    settings: Settings, stage: str, generation: int, topics: list[str], log: Path, workers: int = 1
+) -> Run:
+    """Time workers over a backlog, from the first commit after all of them work to the one of everything.
 
     Between two commits both ends are exact, and a start or a second of waiting for a commit is in neither.
 
@@ -113,26 +136,33 @@ def backlog(settings: Settings, stage: str, generation: int, topics: list[str], 
         stage: which stage.
         generation: prepared for this run.
         topics: full names of what it reads.
-        log: file for what it says.
+        log: file for what it says; of others than the first, beside it.
+        workers: how many share the partitions; processor time and memory are all of theirs.
     """
-    with _ends(settings.broker, topics) as ends, worker(settings, stage, generation, log) as process:
+    with ExitStack() as all_of_it:
+        ends = all_of_it.enter_context(_ends(settings.broker, topics))
+        logs = [log.with_suffix(f".{n}.log") if n else log for n in range(workers)]
+        processes = [
+            all_of_it.enter_context(worker(settings, stage, generation, said, f"bench-{n}"))
+            for n, said in enumerate(logs)
+        ]
         admin = KafkaAdminClient(bootstrap_servers=settings.broker)
         group, until = app_id(stage, generation), time.monotonic() + _PATIENCE_S
         samples: list[tuple[float, int, float]] = []
-        before = _done(admin, group, ends)
+        before, all_there = _done(admin, group, ends), False
         try:
             while not samples or samples[-1][1] < sum(ends.values()):
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(
-                        f"the worker did not get through: see {log}\n{log.read_text()[-2000:]}"
-                    )
+                if any(p.poll() is not None for p in processes) or time.monotonic() > until:
+                    raise RuntimeError(f"a worker did not get through: see {log}\n{log.read_text()[-2000:]}")
                 done = _done(admin, group, ends)
-                if done > (samples[-1][1] if samples else before):
-                    samples.append((time.perf_counter(), done, use(process.pid)[0]))
+                if not all_there:
+                    before, all_there = done, all(map(_acquired, logs))
+                elif done > (samples[-1][1] if samples else before):
+                    samples.append((time.perf_counter(), done, _use_of_all(processes)[0]))
                 time.sleep(0.1)  # seldom: asking costs the worker, too
         finally:
             admin.close()
-        cpu, memory = use(process.pid)
+        cpu, memory = _use_of_all(processes)
     (begun, first, used), (ended, last, used_last) = samples[0], samples[-1]
     passed, events = ended - begun, last - first
     if not events:
@@ -140,8 +170,14 @@ def backlog(settings: Settings, stage: str, generation: int, topics: list[str], 
     return Run(events / passed, passed, cpu, memory, 1e6 * (used_last - used) / events, tuple(samples))
 
 
+def _use_of_all(processes: list[subprocess.Popen[bytes]]) -> tuple[float, float]:
+    """Processor seconds and the most memory of some processes together."""
+    used = [use(process.pid) for process in processes]
+    return sum(cpu for cpu, _ in used), sum(memory for _, memory in used)
+
+
 class Rebuilt(NamedTuple):
-    """One recovery of stage two, which has no changelog and reads its inputs whole.
+    """One recovery of stage two, which has no changelog and reads what it needs of its inputs.
 
     Attributes:
         seconds: to read all records, as the worker says; ``cpu_us``: of processor a record, start included.
@@ -162,7 +198,7 @@ def started(settings: Settings, stage: str, generation: int, log: Path) -> dict[
 
 
 def rebuilt(settings: Settings, generation: int, log: Path) -> Rebuilt:
-    """Start stage two before a generation's records, and wait until it has read them and told its figures."""
+    """Start stage two before a generation's records, and wait until it has read what it needs, and told."""
     with worker(settings, "agency", generation, log) as process:
         facts = until_acquired(process, log)
         time.sleep(3.0)  # its first figures

@@ -113,9 +113,10 @@ def _rebuild(path: Path) -> None:
     logic, count, begun = _logic(), 0, _memory("VmRSS")
     passed = 0.0
     for topic, pairs in _read(path):
+        batch = RecordBatch(topic, 0, count)
+        batch.keys, batch.values = [key for key, _ in pairs], [value for _, value in pairs]
         now = time.process_time()
-        for key, value in pairs:
-            logic.load(topic, key, value)
+        logic.load(batch)
         passed += time.process_time() - now
         count += len(pairs)
     now = time.process_time()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import statistics
-from pathlib import Path
 
 from bench import load, measure
 from bench.setting import Bench
@@ -21,9 +20,8 @@ def _row(name: str, values: list[float], unit: str) -> str:
 
 
 def cores() -> list[str]:
-    """Stage one's core as it is written, and compiled where ``make fast`` has been said."""
-    there = compiled.compiled(Path(compiled.__file__).parent / "incidents")
-    return [WRITTEN, "compiled"] if there is not None else [WRITTEN]
+    """The core as it is written, and compiled where ``make fast`` has been said."""
+    return [WRITTEN, "compiled"] if compiled.compiled() is not None else [WRITTEN]
 
 
 def run(bench: Bench) -> None:
@@ -41,7 +39,7 @@ def run(bench: Bench) -> None:
     limits: dict[str, list[float]] = {core: [] for core in one}
     generation = 0
     for _ in range(bench.rounds):
-        raw.append(asyncio.run(measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions)))
+        raw.append(measure.raw_reader(settings.broker, topics.EVENTS, settings.partitions))
         for core, runs in one.items():
             generation += 1
             measure.prepare(settings, generation)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from bench import city, measure
 from bench.setting import Bench
 from schemas import topics
@@ -23,20 +21,6 @@ def run(bench: Bench) -> None:
         for count in (1, 2):
             generation += 1
             measure.prepare(bench.settings, generation)
-            with ExitStack() as others:
-                more = [
-                    others.enter_context(
-                        measure.worker(
-                            bench.settings,
-                            "incidents",
-                            generation,
-                            bench.folder / f"other-{generation}.log",
-                            f"other-{n}",
-                        )
-                    )
-                    for n in range(1, count)
-                ]
-                log = bench.folder / f"workers-{generation}.log"
-                ran = measure.backlog(bench.settings, "incidents", generation, [topics.EVENTS], log)
-                cpu = ran.cpu_seconds + sum(measure.use(process.pid)[0] for process in more)
-            bench.say(f"{count:<10}{ran.rate:>12,.0f}{1e6 * cpu / written.events:>36.1f}")
+            log = bench.folder / f"workers-{generation}.log"
+            ran = measure.backlog(bench.settings, "incidents", generation, [topics.EVENTS], log, count)
+            bench.say(f"{count:<10}{ran.rate:>12,.0f}{1e6 * ran.cpu_seconds / written.events:>36.1f}")
