@@ -264,7 +264,8 @@ def _asked_to_stop() -> asyncio.Event:
 
 
 async def _until_stopped(app: BatchApp, asked: asyncio.Event, log: Log, judge: Judge | None) -> int:
-    watchdog = Watchdog(app.holder, lambda: bool(app.rebalancing), log, judge=judge)
+    loop = asyncio.get_running_loop()
+    watchdog = Watchdog(app.holder, lambda: bool(app.rebalancing), log, loop=loop, judge=judge)
     watchdog.start()
     starting = asyncio.create_task(app.start())
     while not asked.is_set():

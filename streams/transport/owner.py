@@ -28,6 +28,7 @@ from schemas.security import client_options
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 from streams.stage import Headers, Pair, RecordBatch, Send, Stage
+from streams.transport.goodbye import parted
 
 BATCH_BYTES_MAX = 900_000
 """A record batch is closed before it grows larger: under every topic's limit, which holds for the batch, not
@@ -410,15 +411,10 @@ class Owner:
         return done
 
     async def close(self) -> None:
-        """Stop the producer, but don't wait for it for long."""
+        """Stop the producer."""
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(1.0):
-                await producer.stop()
-        except Exception:
-            return  # nothing depends on a clean goodbye
+        if producer is not None:
+            await parted(producer)
 
     async def _guarded(self, work: Any, doing: str) -> None:
         try:

@@ -19,6 +19,7 @@ from schemas.security import client_options
 from schemas.settings import Settings
 from streams.stage import Mark, RecordBatch, Stage
 from streams.transport.fetch import fetched
+from streams.transport.goodbye import parted
 from streams.transport.owner import Owner
 
 TELL_S = 3.0
@@ -218,4 +219,4 @@ async def _reader(settings: Settings, *, committed: bool) -> AsyncIterator[AIOKa
     try:
         yield reader
     finally:
-        await reader.stop()
+        await parted(reader)

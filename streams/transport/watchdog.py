@@ -18,8 +18,10 @@ from collections.abc import Callable, Collection, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.security import client_options
+from streams.transport.goodbye import parted
 from streams.transport.holder import Holder, Place
 from streams.transport.log import Log
+from streams.transport.stacks import waiting
 
 EXIT_CODE = 76
 STALL_S = 30.0
@@ -132,6 +134,7 @@ class Watchdog(threading.Thread):
         holder: whose partitions.
         rebalancing: whether the group is rebalancing.
         log: for the last word.
+        loop: the worker's; of the tasks that wait in it the last word tells where.
         judge: brings other bounds.
         leave: ends the process.
     """
@@ -142,6 +145,7 @@ class Watchdog(threading.Thread):
         rebalancing: Callable[[], bool],
         log: Log,
         *,
+        loop: asyncio.AbstractEventLoop,
         judge: Judge | None = None,
         leave: Callable[[int], object] = os._exit,
     ) -> None:
@@ -149,6 +153,7 @@ class Watchdog(threading.Thread):
         self._holder = holder
         self._rebalancing = rebalancing
         self._log = log
+        self._loop = loop
         self._judge = judge or Judge()
         self._leave = leave
         self._stop = threading.Event()
@@ -176,6 +181,7 @@ class Watchdog(threading.Thread):
                     error="StandsStill",
                     text=f"{words}: the worker ends so that another one takes over",
                     exit_code=EXIT_CODE,
+                    waiting=waiting(self._loop),
                 )
                 self._leave(EXIT_CODE)
         asking.cancel()
@@ -223,4 +229,4 @@ class Watchdog(threading.Thread):
                     self._judge.told_ends(told, self._holder.positions())
                 await asyncio.sleep(_ASK_S)
         finally:
-            await reader.stop()
+            await parted(reader)

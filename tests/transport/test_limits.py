@@ -134,6 +134,9 @@ def test_the_watchdog_ends_a_worker_whose_commits_stand_still(kafka: Broker, tmp
         assert it.wait_exit("a") == 76
         [fatal] = it.said("fatal")
         assert "has neither sent nor committed for 3 s" in fatal["text"]
+        assert any(
+            "drill.py" in where and "commit_transaction" in where for where in fatal["waiting"].values()
+        )
         it.start("a")
         it.finish()
         assert differences(it) == []

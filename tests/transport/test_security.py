@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import security
 from schemas.errors import ConfigurationError
 from schemas.settings import Settings
+from streams.transport.goodbye import PATIENCE_S, parted
 from tests.pipeline.kit import ROOT
 from tests.transport.secured import Secured, secured_kafka
 
@@ -77,6 +81,39 @@ def test_events_become_figures_over_tls_and_scram(secured: Secured, tmp_path: Pa
                 worker.terminate()
             for worker in workers:
                 worker.wait(30)
+
+
+@pytest.mark.broker
+def test_a_reader_that_still_waits_is_let_go_of_soon(
+    secured: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker may not wait for TLS to say goodbye: on uvloop every sixth time or so, that takes 30 s.
+
+    Method: readers as recovery's, on the worker's kind of loop, closed while their fetch is unanswered.
+    """
+    made = watchroom(secured, tmp_path, "topics")
+    assert made.returncode == 0, made.stderr
+    for name, value in secured.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    options = security.options_of(Settings())
+
+    async def longest() -> float:
+        took: list[float] = []
+        for _ in range(40):
+            reader = AIOKafkaConsumer(
+                bootstrap_servers=secured.bootstrap, enable_auto_commit=False, **options
+            )
+            await reader.start()
+            places = [TopicPartition("incident.events", partition) for partition in range(4)]
+            reader.assign(places)
+            await reader.end_offsets(places)
+            began = time.monotonic()
+            await parted(reader)
+            took.append(time.monotonic() - began)
+        return max(took)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(longest()) < 5 * PATIENCE_S
 
 
 @pytest.mark.broker
