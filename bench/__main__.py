@@ -21,11 +21,11 @@ from schemas.settings import load_settings
 from watchroom.broker import Broker
 
 PARTS: dict[str, tuple[str, str, int]] = {
-    "peers": ("contest", "Beside its peers", 1_000_000),
-    "stages": ("stages", "Both stages over a backlog", 1_000_000),
+    "peers": ("contest", "Beside its peers", 3_000_000),
+    "stages": ("stages", "Both stages over a backlog", 3_000_000),
     "latency": ("latency", "From an event to its figure", 20_000),
     "alerts": ("alerts", "From a clock to a breach to a webhook", 50_000),
-    "workers": ("workers", "Two workers against one", 1_000_000),
+    "workers": ("workers", "Two workers against one", 3_000_000),
     "recovery": ("recovery", "Recovery", 100_000),
     "curves": ("curves", "Cost against size", 300_000),
     "year": ("year", "A big city's year", 15_000_000),

@@ -17,6 +17,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource
 
 from bench import city, measure
 from bench.setting import Bench
@@ -52,6 +53,7 @@ def _one(bench: Bench, rate: int, seconds: int, day: int) -> None:
     settings = bench.settings
     if not day:
         measure.prepare(settings, 1)
+        _keep_figures(settings.broker)
     before = len(_created(settings.broker))
     with (
         measure.worker(settings, "incidents", 1, log_one := bench.folder / f"one-{rate}.log") as one,
@@ -82,6 +84,14 @@ def _one(bench: Bench, rate: int, seconds: int, day: int) -> None:
         f"{rate:>9,}{len(events) / passed:>9,.0f}{len(waits):>10,}{figures}"
         f"{responses:>15,.0f}{cores[0]:>12.2f}{cores[1]:>12.2f}"
     )
+
+
+def _keep_figures(broker: str) -> None:
+    """Have Kafka compact no figure away before it was looked at: its successor came later."""
+    admin = KafkaAdminClient(bootstrap_servers=broker)
+    topic = topics.topic_name("figures", 1)
+    admin.alter_configs([ConfigResource("TOPIC", topic, {"min.compaction.lag.ms": "86400000"})])
+    admin.close()
 
 
 def _paced(events: list[tuple[str, bytes]], rate: int) -> list[tuple[str, bytes]]:

@@ -32,16 +32,15 @@ class Run(NamedTuple):
     """One run of a worker over a backlog.
 
     Attributes:
-        rate: records of the source a second, from the first batch to the last commit.
+        rate: records of the source a second, while there were any.
         seconds: that time.
-        cpu_seconds: processor time of the worker, start included; ``cpu_us``: microseconds an event, without.
+        cpu_us: processor time of all workers an event, microseconds; their start is not in it.
         samples: at each commit: (seconds, records done, processor seconds).
         memory_mb: the most it took.
     """
 
     rate: float
     seconds: float
-    cpu_seconds: float
     memory_mb: float
     cpu_us: float
     samples: tuple[tuple[float, int, float], ...] = ()
@@ -127,9 +126,10 @@ def worker(
 def backlog(
     settings: Settings, stage: str, generation: int, topics: list[str], log: Path, workers: int = 1
 ) -> Run:
-    """Time workers over a backlog, from the first commit after all of them work to the one of everything.
+    """Time workers over a backlog, from the first commit after all of them work to the last that left work.
 
-    Between two commits both ends are exact, and a start or a second of waiting for a commit is in neither.
+    Between two commits both ends are exact, and a start is not in it; nor is the end, where workers with
+    nothing left to do wait up to two seconds for the next commit.
 
     Args:
         settings: where Kafka is.
@@ -162,12 +162,13 @@ def backlog(
                 time.sleep(0.1)  # seldom: asking costs the worker, too
         finally:
             admin.close()
-        cpu, memory = _use_of_all(processes)
-    (begun, first, used), (ended, last, used_last) = samples[0], samples[-1]
+        _, memory = _use_of_all(processes)
+    timed = samples[:-1] if len(samples) > 2 else samples  # a run so short has no other end
+    (begun, first, used), (ended, last, used_last) = timed[0], timed[-1]
     passed, events = ended - begun, last - first
     if not events:
-        return Run(float("nan"), passed, cpu, memory, float("nan"))
-    return Run(events / passed, passed, cpu, memory, 1e6 * (used_last - used) / events, tuple(samples))
+        return Run(float("nan"), passed, memory, float("nan"))
+    return Run(events / passed, passed, memory, 1e6 * (used_last - used) / events, tuple(samples))
 
 
 def _use_of_all(processes: list[subprocess.Popen[bytes]]) -> tuple[float, float]:

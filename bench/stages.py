@@ -55,7 +55,7 @@ def run(bench: Bench) -> None:
         bench.say(_row("  records/s", [r.rate for r in runs], ""))
         ratios = [100 * r.rate / limit for r, limit in zip(runs, limits[core], strict=True)]
         bench.say(_row("  as a share of the raw reader of its round", ratios, "%"))
-        bench.say(_row("  processor microseconds an event, start included", [r.cpu_us for r in runs], ""))
+        bench.say(_row("  processor microseconds an event", [r.cpu_us for r in runs], ""))
         bench.say(_row("  most memory", [r.memory_mb for r in runs], "MB"))
     bench.say(_row("stage two, records read a second at a rebuild", [r.records / r.seconds for r in two], ""))
     bench.say(_row("stage two, most memory", [r.memory_mb for r in two], "MB"))
