@@ -28,6 +28,14 @@ TELL_S = 3.0
 STALL_S = 20.0
 """A recovery whose position stands still for so long is ended."""
 
+AT_ONCE = 50_000
+"""Records of a partition that recovery takes at one go, about."""
+
+BESIDE_AT_ONCE = 2_000
+BESIDE_A_SECOND = 50_000
+"""Records read beside live work, at one go and in a second: some ms of the thread, and a fifth of it. There
+may be millions, nobody waits for them, and figures told meanwhile would wait for larger pieces."""
+
 Offsets = dict[TopicPartition, int]
 Load = Callable[[RecordBatch], None]
 
@@ -85,9 +93,14 @@ async def reread(owners: Sequence[Owner], stage: Stage, settings: Settings) -> i
     There may be far more of it than of its sources, and nothing that is told waits for it.
     """
     into = {TopicPartition(topic, o.partition): o.logic.load for o in owners for topic in stage.rereads}
+    records = 0
     async with _reader(settings, committed=True) as reader:
-        # A broker that is away is the live reader's matter, and it is patient.
-        records, _, _ = await _read(reader, into, stall_s=math.inf)
+        for where, load in into.items():
+            # A broker that is away is the live reader's matter, and it is patient.
+            read, _, _ = await _read(
+                reader, {where: load}, stall_s=math.inf, at_once=BESIDE_AT_ONCE, a_second=BESIDE_A_SECOND
+            )
+            records += read
     for owner in owners:
         owner.logic.sweep()
     return records
@@ -144,6 +157,8 @@ async def _read(
     moved: Callable[[], None] = lambda: None,
     told: Told = lambda _read, _of: None,
     stall_s: float = STALL_S,
+    at_once: int = AT_ONCE,
+    a_second: float = math.inf,
 ) -> tuple[int, Offsets, Offsets]:
     """Read to the last stable offset; returns records, positions reached, and the ends when it began."""
     places = list(into)
@@ -158,12 +173,12 @@ async def _read(
         reader.seek(where, first)
     records, since, said = 0, time.monotonic(), time.monotonic()
     while any(at[where] < ends[where] for where in places):
-        got = await fetched(reader, None, wait_s=0.2, records_max=50_000, keys=True)
+        got = await fetched(reader, None, wait_s=0.2, records_max=at_once, keys=True)
         for where, batch in got.items():
             into[where](batch)
             records += len(batch)
             at[where] = batch.end
-            await asyncio.sleep(0)
+            await asyncio.sleep(len(batch) / a_second)
         if got:
             since = time.monotonic()
             moved()
