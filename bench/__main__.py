@@ -22,7 +22,7 @@ from watchroom.broker import Broker
 
 PARTS: dict[str, tuple[str, str, int]] = {
     "peers": ("contest", "Beside its peers", 3_000_000),
-    "stages": ("stages", "Both stages over a backlog", 3_000_000),
+    "stages": ("stages", "Both stages over a backlog", 1_500_000),
     "latency": ("latency", "From an event to its figure", 20_000),
     "alerts": ("alerts", "From a clock to a breach to a webhook", 50_000),
     "workers": ("workers", "Two workers against one", 3_000_000),
