@@ -27,7 +27,7 @@ PARTS: dict[str, tuple[str, str, int]] = {
     "alerts": ("alerts", "From a clock to a breach to a webhook", 50_000),
     "workers": ("workers", "Two workers against one", 3_000_000),
     "recovery": ("recovery", "Recovery", 100_000),
-    "curves": ("curves", "Cost against size", 300_000),
+    "curves": ("curves", "Cost against size", 1_500_000),
     "year": ("year", "A big city's year", 15_000_000),
 }
 """Name to (module of bench with a ``run``, title on the page, events unless told otherwise)."""
