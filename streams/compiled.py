@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 MODULES = {
@@ -37,6 +38,7 @@ VARIABLE = "WATCHROOM_COMPILED"
 STREAMS = Path(__file__).resolve().parent
 
 
+@cache
 def fingerprint() -> dict[str, str]:
     """What compiled modules must have been made of: checksums of theirs and of what they were typed against.
 

@@ -14,23 +14,25 @@ def waiting(loop: asyncio.AbstractEventLoop) -> dict[str, str]:
     """Each unfinished task of a loop to the lines it waits at, outermost first.
 
     Meant for another thread than the loop's, when the loop moves no more or may as well: what it says of a
-    task that runs meanwhile may be a moment old.
+    task that runs meanwhile may be a moment old. It raises nothing, for whoever asks is about to end the
+    process, and must.
 
     Args:
         loop: whose tasks.
 
     Returns:
-        The task's name and coroutine to ``module:line function`` joined by `` > ``.
+        The task's name and coroutine to ``module:line function`` joined by `` > ``; empty where tasks change
+        too fast to be looked at.
     """
     try:
-        tasks = asyncio.all_tasks(loop)
-    except RuntimeError:  # tasks came and went while it was looked, many times over
+        return {_called(task): " > ".join(_lines(task)) for task in asyncio.all_tasks(loop)}
+    except Exception:
         return {}
-    return {f"{task.get_name()} {_called(task.get_coro())}": " > ".join(_lines(task)) for task in tasks}
 
 
-def _called(coro: Any) -> str:
-    return str(getattr(coro, "__qualname__", coro))
+def _called(task: asyncio.Task[Any]) -> str:
+    coro: Any = task.get_coro()
+    return f"{task.get_name()} {getattr(coro, '__qualname__', coro)}"
 
 
 def _lines(task: asyncio.Task[Any]) -> list[str]:
